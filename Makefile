@@ -1,0 +1,40 @@
+# Everything runs in its own virtual environment; nothing needs root.
+# Override: PYTHON=python3.12, MEDIA=~/Pictures (for demo), TORCH_INDEX_URL=... (another torch build).
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+STAMP := $(VENV)/.installed
+
+.PHONY: demo serve test test-long lint bench clean
+
+demo: $(STAMP)
+	$(BIN)/polylens demo $(if $(MEDIA),"$(MEDIA)")
+
+serve: $(STAMP)
+	$(BIN)/polylens serve
+
+test: $(STAMP)
+	$(BIN)/pytest -m "not long"
+
+test-long: $(STAMP)
+	$(BIN)/pytest -m long
+
+lint: $(STAMP)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMP)
+	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
+
+# torch comes first and by itself, so that a CPU or CUDA build can be chosen by its index.
+$(STAMP): pyproject.toml constraints.txt
+	@echo "Installing polylens into $(VENV) (several minutes the first time; sizes are in the README)"
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt torch $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+	$(PIP) install -c constraints.txt -e ".[cpu,dev]"
+	touch $(STAMP)
+
+clean:
+	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -1,0 +1,33 @@
+"""Texts, images and frames to unit vectors. Imports nothing of ours."""
+
+from encoders.base import Encoder, EncoderInfo, Modality, Pixels, RGBImage, Vectors, unit
+from encoders.errors import (
+    CheckpointError,
+    EncoderError,
+    EncoderMismatch,
+    InvalidInput,
+    ModelUnavailable,
+    UnknownEncoder,
+)
+from encoders.fingerprint import require_same
+from encoders.registry import BUILDERS, LoadOptions, load_encoder
+
+__all__ = [
+    "BUILDERS",
+    "CheckpointError",
+    "Encoder",
+    "EncoderError",
+    "EncoderInfo",
+    "EncoderMismatch",
+    "InvalidInput",
+    "LoadOptions",
+    "Modality",
+    "ModelUnavailable",
+    "Pixels",
+    "RGBImage",
+    "UnknownEncoder",
+    "Vectors",
+    "load_encoder",
+    "require_same",
+    "unit",
+]

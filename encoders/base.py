@@ -1,0 +1,82 @@
+"""The one seam every encoder fits: texts and images in, unit vectors out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+Modality = Literal["text", "image"]
+Vectors = dict[str, NDArray[np.float32]]
+"""Vector name -> float32 `[n, dim]`, one row per input."""
+
+Pixels = NDArray[Any]
+"""One preprocessed image; shape and dtype are the encoder's own and equal for all its images."""
+
+RGBImage = Image.Image | NDArray[np.uint8]
+"""A PIL image of any mode, or a uint8 RGB array `[height, width, 3]`."""
+
+
+@dataclass(frozen=True)
+class EncoderInfo:
+    """What a caller must know of an encoder before using it.
+
+    `vectors` maps each vector name to its dimension. `fingerprint` maps a part ("vectors", "text",
+    "image") to a hash of everything that decides its numbers; parts that were not loaded are absent.
+    `match_threshold` is the text-to-image cosine under which a hit is no good match, or None where
+    it was never measured.
+    """
+
+    name: str
+    description: str
+    vectors: Mapping[str, int]
+    modalities: frozenset[Modality]
+    fingerprint: Mapping[str, str]
+    match_threshold: float | None = None
+
+
+class Encoder(Protocol):
+    """Turns texts and images into vectors of one shared space.
+
+    Encoding an image has two stages, so that a pipeline can overlap them: `preprocess` runs on the
+    CPU and is safe to call from many threads at once; `encode_pixels` runs on the device and is
+    called by one thread at a time. `encode_images` is both in one call.
+    """
+
+    @property
+    def info(self) -> EncoderInfo: ...
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        """Unit rows `[len(texts), dim]` per vector name; raises `InvalidInput` on an empty text."""
+        ...
+
+    def preprocess(self, image: RGBImage) -> Pixels:
+        """The model's input for one image; raises `InvalidInput` where there is none."""
+        ...
+
+    def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
+        """Rows `[len(pixels), dim]` per vector name, of unit norm unless `normalize=False`.
+
+        Un-normalised rows are what mean pooling over video frames needs.
+        """
+        ...
+
+    def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
+        """`encode_pixels` of each image's `preprocess`."""
+        ...
+
+
+def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Rows scaled to norm 1 in float32, `[n, dim]`; a zero row stays zero."""
+    rows = np.asarray(rows, dtype=np.float32)
+    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
+    return rows / np.where(norms == 0, 1, norms)
+
+
+def as_rgb(image: RGBImage) -> Image.Image:
+    """A PIL image in mode RGB; arrays must be uint8 `[height, width, 3]`."""
+    if isinstance(image, Image.Image):
+        return image if image.mode == "RGB" else image.convert("RGB")
+    return Image.fromarray(image, "RGB")

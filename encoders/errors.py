@@ -1,0 +1,33 @@
+"""Errors an encoder raises; the edges (HTTP, command line) translate them once.
+
+EncoderError
+├── UnknownEncoder         no encoder of that name, and no checkpoint there
+├── ModelUnavailable       weights are not on this machine (the message says which command gets them)
+├── CheckpointError        files are there but cannot be trusted or used as asked
+├── EncoderMismatch        a collection was made by another encoder
+└── InvalidInput           a text or an image that cannot be encoded
+"""
+
+
+class EncoderError(Exception):
+    """Base of every error raised in `encoders`; its text is fit for a person to read."""
+
+
+class UnknownEncoder(EncoderError):
+    """No encoder of that name is registered and no checkpoint lies at that path."""
+
+
+class ModelUnavailable(EncoderError):
+    """The weights are missing; the message says what fetches them and what runs without them."""
+
+
+class CheckpointError(EncoderError):
+    """A checkpoint is damaged, of another architecture, or would need code we refuse to run."""
+
+
+class EncoderMismatch(EncoderError):
+    """Vectors of two different encoders would meet in one collection."""
+
+
+class InvalidInput(EncoderError):
+    """A text or an image that this encoder cannot encode."""

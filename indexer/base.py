@@ -1,0 +1,187 @@
+"""What a collection of vectors promises, whichever engine holds it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal, Protocol
+from uuid import UUID, uuid5
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.filters import Filter
+from indexer.ledger import Ledger, LedgerRow
+
+Kind = Literal["image", "segment", "video", "text"]
+Payload = dict[str, Any]
+"""A JSON object; its scalar values, and arrays of scalars, can be filtered on."""
+
+NAMESPACE = UUID("8f5f3a52-6b0e-5c8e-9d0c-6a1f0e3f7b11")
+
+
+def point_id(asset: str, kind: Kind, start_ms: int = 0) -> UUID:
+    """The id of a point: UUIDv5 of its asset's URI, its kind and its start in milliseconds."""
+    return uuid5(NAMESPACE, f"{kind}:{start_ms}:{asset}")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What a collection is made for; fixed when it is created.
+
+    `vectors` maps vector name -> dimension. `encoder` and `fingerprint` say what wrote the vectors;
+    the indexer only keeps them.
+    """
+
+    vectors: Mapping[str, int]
+    encoder: str = ""
+    fingerprint: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Point:
+    """One searchable record.
+
+    `asset` is the URI of the media file it belongs to. `vectors` maps vector name -> `[dim]`, scaled
+    to unit norm once, in float32, when stored; a point may lack a vector name, but not all of them.
+    """
+
+    id: UUID
+    asset: str
+    vectors: Mapping[str, NDArray[np.float32]]
+    payload: Payload = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AssetWrite:
+    """All points of one asset, to take the place of those it had, and its ledger row."""
+
+    asset: str
+    points: Sequence[Point]
+    row: LedgerRow
+
+
+@dataclass(frozen=True)
+class Record:
+    """A stored point as it is read back; `vectors` holds only the names that were asked for."""
+
+    id: UUID
+    asset: str
+    payload: Payload
+    vectors: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A point found; `score` is the cosine to the query, -1 to 1."""
+
+    id: UUID
+    asset: str
+    score: float
+    payload: Payload
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """Hits ordered by (-score, id), and what the caller should know about them."""
+
+    hits: list[Hit]
+    warnings: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some records in id order; `next` continues after them, None at the end."""
+
+    records: list[Record]
+    next: UUID | None
+
+
+Selector = Sequence[UUID] | Filter
+"""The points an edit applies to: by id (unknown ids are ignored) or by filter."""
+
+
+class Collection(Protocol):
+    """A named set of points. Every method is safe to call from any thread and process.
+
+    A write has happened, durably and for all readers, when its method returns; when it raises,
+    nothing of it has. Errors: `indexer.errors`.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def schema(self) -> Schema: ...
+
+    @property
+    def ledger(self) -> Ledger:
+        """What ingestion did with each asset, kept where it commits together with the points."""
+        ...
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Store points; one whose id exists is replaced whole. Ids must differ within the batch."""
+        ...
+
+    def replace(self, assets: Sequence[AssetWrite]) -> None:
+        """Make each asset's points exactly those given, and record its ledger row, in one commit."""
+        ...
+
+    def delete(self, selector: Selector) -> int:
+        """Remove points; returns how many there were."""
+        ...
+
+    def set_payload(self, selector: Selector, payload: Payload) -> int:
+        """Set the given top-level keys, leaving others; returns how many points it touched."""
+        ...
+
+    def delete_payload(self, selector: Selector, keys: Sequence[str]) -> int:
+        """Remove top-level keys; returns how many points it touched."""
+        ...
+
+    def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
+        """The records of these ids, in their order, unknown ids left out."""
+        ...
+
+    def scroll(
+        self,
+        filter: Filter | None = None,  # noqa: A002 - the field's word for it
+        *,
+        limit: int = 100,
+        after: UUID | None = None,
+        with_vectors: Sequence[str] = (),
+    ) -> Page:
+        """Records in id order, `limit` at a time."""
+        ...
+
+    def count(self, filter: Filter | None = None) -> int:  # noqa: A002
+        """How many points match."""
+        ...
+
+    def search(
+        self,
+        query: NDArray[np.float32],
+        *,
+        vector: str = "default",
+        filter: Filter | None = None,  # noqa: A002
+        limit: int = 10,
+    ) -> SearchResult:
+        """The `limit` points of highest cosine to `query` `[dim]`, which need not be of unit norm."""
+        ...
+
+
+class Store(Protocol):
+    """All collections of an installation."""
+
+    def names(self) -> list[str]: ...
+
+    def create(self, name: str, schema: Schema) -> Collection:
+        """Raises `CollectionExists` or `InvalidName`."""
+        ...
+
+    def open(self, name: str) -> Collection:
+        """Raises `UnknownCollection` (naming those there are) or `CollectionDamaged`."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Remove a collection and all it holds; raises `UnknownCollection`."""
+        ...
+

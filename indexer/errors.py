@@ -1,0 +1,53 @@
+"""Errors a collection raises; the edges (HTTP, command line) translate them once.
+
+IndexerError
+├── UnknownCollection      no collection of that name
+├── CollectionExists       the name is taken
+├── InvalidName            a collection name that could not be a folder everywhere
+├── InvalidPoint           a vector, id or payload that cannot be stored; nothing of its batch was
+├── InvalidFilter          an unknown operator or a value of the wrong type
+├── InvalidQuery           a query vector, limit or cursor that cannot be answered
+├── CollectionBusy         another writer held the lock too long (the message names it); try again
+├── StorageError           the disk failed, is full, or is of a kind we cannot trust
+└── CollectionDamaged      committed data is missing or does not match its checksum
+"""
+
+
+class IndexerError(Exception):
+    """Base of every error raised in `indexer`; its text is fit for a person to read."""
+
+
+class UnknownCollection(IndexerError):
+    """No collection of that name exists."""
+
+
+class CollectionExists(IndexerError):
+    """A collection of that name exists already."""
+
+
+class InvalidName(IndexerError):
+    """A collection name that could not be a folder on every system."""
+
+
+class InvalidPoint(IndexerError):
+    """A point that cannot be stored; no point of its batch was."""
+
+
+class InvalidFilter(IndexerError):
+    """A filter with an unknown operator or a value of the wrong type."""
+
+
+class InvalidQuery(IndexerError):
+    """A query vector, limit or cursor that cannot be answered."""
+
+
+class CollectionBusy(IndexerError):
+    """Another writer held the commit lock for too long."""
+
+
+class StorageError(IndexerError):
+    """The disk failed, is full, or is of a kind that cannot be trusted with a database."""
+
+
+class CollectionDamaged(IndexerError):
+    """Committed data is missing or does not match its checksum."""

@@ -1,0 +1,53 @@
+"""What ingestion did with each asset."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+Status = Literal["done", "skipped", "failed"]
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """The outcome for one asset.
+
+    `asset` is its URI; `size` is in bytes, `mtime_ns` in nanoseconds since the epoch, `content_hash`
+    a hex digest (empty when the file could not be read). `reason` says in words why it was skipped
+    or failed, or what is worth knowing of one that was done ("same content as ...").
+    `fingerprint` identifies the encoder and the options that made its points.
+    """
+
+    asset: str
+    status: Status
+    reason: str = ""
+    size: int = 0
+    mtime_ns: int = 0
+    content_hash: str = ""
+    points: int = 0
+    attempts: int = 1
+    fingerprint: str = ""
+    updated: float = 0.0
+
+
+class Ledger(Protocol):
+    """One row per asset, the latest outcome of each."""
+
+    def record(self, rows: Sequence[LedgerRow]) -> None:
+        """Insert or overwrite rows, durably, without touching any point."""
+        ...
+
+    def get(self, assets: Sequence[str]) -> dict[str, LedgerRow]:
+        """The rows of these assets, those unknown left out."""
+        ...
+
+    def by_hash(self, content_hashes: Sequence[str]) -> dict[str, LedgerRow]:
+        """For each content hash, one done asset that has it."""
+        ...
+
+    def rows(self, status: Status | None = None) -> Iterator[LedgerRow]:
+        """All rows, or those of one status, in URI order."""
+        ...
+
+    def counts(self) -> dict[Status, int]:
+        """How many assets stand in each status."""
+        ...
