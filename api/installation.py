@@ -1,0 +1,71 @@
+"""The parts of one installation, put together from its settings."""
+
+import threading
+from functools import cached_property
+from pathlib import Path
+
+from api.roots import Roots
+from api.settings import Settings
+from encoders import Encoder, LoadOptions, load_encoder
+from indexer import Collection, LocalStore, Schema, Store
+from retrieval import Searcher
+
+DEFAULT_ENCODER = "offline"  # runs anywhere, without a model hub
+
+
+class Installation:
+    """Store, encoder and folders of one data folder; safe to share between threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._encoders: dict[str, Encoder] = {}
+        self._loading = threading.Lock()
+
+    @cached_property
+    def store(self) -> Store:
+        return LocalStore(self.settings.data)
+
+    @cached_property
+    def roots(self) -> Roots:
+        """The folders whose originals may be served."""
+        return Roots(self.settings.data / "polylens.db", self.settings.roots)
+
+    @property
+    def media(self) -> Path:
+        """Folder of uploads, content-addressed, and of thumbnails."""
+        return self.settings.data / "media"
+
+    def encoder(self, collection: Collection | None = None) -> Encoder:
+        """The encoder of the settings, else the one the collection was made by, else the default.
+
+        Loaded once; raises what `load_encoder` raises.
+        """
+        name = self.settings.encoder or (collection and collection.schema.encoder)
+        return self._load(name or DEFAULT_ENCODER)
+
+    def open_or_create(self, name: str) -> Collection:
+        """The collection of that name, made for `encoder()` if it is new."""
+        if name in self.store.names():
+            return self.store.open(name)
+        return self.create(name)
+
+    def create(self, name: str) -> Collection:
+        """A new collection for `encoder()`; raises `CollectionExists`."""
+        info = self.encoder().info
+        schema = Schema(info.vectors, encoder=info.name, fingerprint=info.fingerprint)
+        return self.store.create(name, schema)
+
+    def searcher(self, name: str) -> Searcher:
+        """Searches a collection with its encoder.
+
+        Raises `UnknownCollection`, and `EncoderMismatch` where the settings name another encoder.
+        """
+        collection = self.store.open(name)
+        return Searcher(collection, self.encoder(collection))
+
+    def _load(self, name: str) -> Encoder:
+        with self._loading:
+            if name not in self._encoders:
+                options = LoadOptions(device=self.settings.device, dtype=self.settings.dtype)
+                self._encoders[name] = load_encoder(name, options)
+            return self._encoders[name]

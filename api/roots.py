@@ -1,0 +1,44 @@
+"""The folders whose files may be served over HTTP."""
+
+import os
+import sqlite3
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+
+
+class Roots:
+    """Folders allowed by the settings, and those that were ingested on this machine by hand.
+
+    The latter are kept in `polylens.db`: whoever may run `polylens ingest FOLDER` here may also show
+    that folder's files on the page.
+    """
+
+    def __init__(self, database: Path, configured: Sequence[Path]) -> None:
+        self._database = database
+        self._configured = [path.expanduser().resolve() for path in configured]
+
+    def add(self, folder: Path) -> None:
+        """Allow a folder from now on."""
+        self._database.parent.mkdir(parents=True, exist_ok=True)
+        with closing(sqlite3.connect(self._database)) as db, db:
+            db.execute("CREATE TABLE IF NOT EXISTS root (path BLOB PRIMARY KEY)")
+            db.execute("INSERT OR IGNORE INTO root VALUES (?)", (os.fsencode(folder.resolve()),))
+
+    def all(self) -> list[Path]:
+        """Every allowed folder, resolved."""
+        return [*self._configured, *self._ingested()]
+
+    def allow(self, path: Path) -> bool:
+        """Whether a file, its symlinks resolved, lies inside an allowed folder."""
+        resolved = path.resolve()
+        return any(resolved.is_relative_to(root) for root in self.all())
+
+    def _ingested(self) -> list[Path]:
+        if not self._database.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as db:
+            if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'root'").fetchone():
+                return []
+            rows = db.execute("SELECT path FROM root ORDER BY path").fetchall()
+        return [Path(os.fsdecode(row[0])) for row in rows]

@@ -1,0 +1,71 @@
+"""Every setting of an installation: the only place that reads the environment."""
+
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+MIB = 1024 * 1024
+
+
+def default_data() -> Path:
+    """Where an installation lives unless told otherwise, by the XDG base directory convention."""
+    base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
+    return Path(base).expanduser() / "polylens"
+
+
+class Settings(BaseSettings):
+    """Flags override `POLYLENS_*` variables, which override the TOML file, which overrides these.
+
+    Every setting has the same name in all three: `--data`, `POLYLENS_DATA`, `data = "..."`. The file
+    is `polylens.toml` in the working directory, or what `POLYLENS_CONFIG` names.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="POLYLENS_", extra="forbid", frozen=True)
+
+    data: Path = Field(default_factory=default_data, description="Folder that holds everything.")
+    collection: str = Field("default", description="Collection used when none is named.")
+    encoder: str | None = Field(
+        None,
+        description="Encoder name, checkpoint folder or hub id; "
+        "by default the collection's own, `offline` for a new one.",
+    )
+    device: str | None = Field(None, description="Torch device(s), e.g. cuda:0 or cuda:0,cuda:1.")
+    dtype: str | None = Field(None, description="Torch dtype, e.g. bfloat16.")
+
+    host: str = Field("127.0.0.1", description="Address the service binds to.")
+    port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list, description="Host names accepted besides the address bound to."
+    )
+    api_keys: list[str] = Field(
+        default_factory=list, description="SHA-256 hex digests of the keys that may use the API."
+    )
+    roots: list[Path] = Field(
+        default_factory=list,
+        description="Folders whose originals may be served, besides those ingested here.",
+    )
+    max_upload_bytes: int = Field(512 * MIB, gt=0, description="Largest file taken by upload.")
+    max_upload_files: int = Field(100, gt=0, description="Most files in one upload.")
+    max_body_bytes: int = Field(32 * MIB, gt=0, description="Largest JSON body.")
+    max_image_pixels: int = Field(
+        200_000_000, gt=0, description="Largest image decoded, in pixels."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        file = TomlConfigSettingsSource(settings_cls, os.environ.get("POLYLENS_CONFIG", "polylens.toml"))
+        return init_settings, env_settings, file
