@@ -8,10 +8,10 @@ from pathlib import Path
 
 
 class Roots:
-    """Folders allowed by the settings, and those that were ingested on this machine by hand.
+    """Folders allowed by the settings, and those that were ingested by hand on this machine.
 
-    The latter are kept in `polylens.db`: whoever may run `polylens ingest FOLDER` here may also show
-    that folder's files on the page.
+    The latter are kept in `polylens.db`: whoever may run `polylens ingest FOLDER` here may also
+    show that folder's files on the page.
     """
 
     def __init__(self, database: Path, configured: Sequence[Path]) -> None:

@@ -21,10 +21,10 @@ def default_data() -> Path:
 
 
 class Settings(BaseSettings):
-    """Flags override `POLYLENS_*` variables, which override the TOML file, which overrides these.
+    """Flags override `POLYLENS_*` variables, which override a TOML file, which overrides these.
 
-    Every setting has the same name in all three: `--data`, `POLYLENS_DATA`, `data = "..."`. The file
-    is `polylens.toml` in the working directory, or what `POLYLENS_CONFIG` names.
+    Every setting has the same name in all three: `--data`, `POLYLENS_DATA`, `data = "..."`. The
+    file is `polylens.toml` in the working directory, or what `POLYLENS_CONFIG` names.
     """
 
     model_config = SettingsConfigDict(env_prefix="POLYLENS_", extra="forbid", frozen=True)
@@ -67,5 +67,5 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file is read
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        file = TomlConfigSettingsSource(settings_cls, os.environ.get("POLYLENS_CONFIG", "polylens.toml"))
-        return init_settings, env_settings, file
+        path = os.environ.get("POLYLENS_CONFIG", "polylens.toml")
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)

@@ -14,7 +14,18 @@ from encoders.fingerprint import digest
 
 GRID = 4  # an image is its 4 x 4 thumbnail
 DIM = GRID * GRID * 3
-COLOURS = ("red", "green", "blue", "yellow", "cyan", "magenta", "orange", "purple", "white", "black")
+COLOURS = (
+    "red",
+    "green",
+    "blue",
+    "yellow",
+    "cyan",
+    "magenta",
+    "orange",
+    "purple",
+    "white",
+    "black",
+)
 
 
 class FakeEncoder:

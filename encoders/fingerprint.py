@@ -21,7 +21,9 @@ def require_same(stored: Mapping[str, str], loaded: Mapping[str, str], what: str
 
     Raises `EncoderMismatch` naming `what` and the parts that differ.
     """
-    differing = sorted(part for part in stored.keys() & loaded.keys() if stored[part] != loaded[part])
+    differing = sorted(
+        part for part in stored.keys() & loaded.keys() if stored[part] != loaded[part]
+    )
     if differing:
         raise EncoderMismatch(
             f"{what} was made by another encoder (its {', '.join(differing)} part differs). "

@@ -184,4 +184,3 @@ class Store(Protocol):
     def drop(self, name: str) -> None:
         """Remove a collection and all it holds; raises `UnknownCollection`."""
         ...
-

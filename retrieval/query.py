@@ -63,5 +63,5 @@ class Query:
 
     @property
     def only_text(self) -> bool:
-        """Whether the query is one text and nothing else, which is what thresholds are fitted on."""
+        """Whether the query is a single text, which is what thresholds are fitted on."""
         return len(self.parts) == 1 and self.parts[0].text is not None

@@ -4,6 +4,8 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import cast
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,12 +64,14 @@ class Searcher:
             return self._encoder.encode_texts([part.text])[vector][0]
         if part.image is not None:
             return self._encoder.encode_images([part.image])[vector][0]
-        assert part.point is not None  # Part checks that exactly one is set
-        records = self._collection.get([part.point], with_vectors=[vector])
+        return self._stored(cast(UUID, part.point), vector)
+
+    def _stored(self, point: UUID, vector: str) -> NDArray[np.float32]:
+        records = self._collection.get([point], with_vectors=[vector])
         if not records:
-            raise UnknownPoint(f"the collection has no point {part.point}")
+            raise UnknownPoint(f"the collection has no point {point}")
         if vector not in records[0].vectors:
-            raise InvalidQuery(f"point {part.point} has no vector {vector!r}")
+            raise InvalidQuery(f"point {point} has no vector {vector!r}")
         return records[0].vectors[vector]
 
     def _fetch(

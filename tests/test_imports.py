@@ -47,7 +47,9 @@ def test_only_the_api_reads_the_environment(package: str) -> None:
 def test_pyproject_lists_every_package() -> None:
     import tomllib
 
-    listed = set(tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"])
+    listed = set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    )
     found = {
         str(init.parent.relative_to(ROOT)).replace("/", ".")
         for package in ALLOWED
