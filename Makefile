@@ -31,6 +31,8 @@ bench: $(STAMP)
 # torch comes first and by itself, so that a CPU or CUDA build can be chosen by its index.
 $(STAMP): pyproject.toml constraints.txt
 	@echo "Installing polylens into $(VENV) (several minutes the first time; sizes are in the README)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+		|| { echo "polylens needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt torch $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
 	$(PIP) install -c constraints.txt -e ".[cpu,dev]"

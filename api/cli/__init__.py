@@ -1,0 +1,5 @@
+"""The command `polylens`."""
+
+from api.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,57 @@
+"""The commands, and the one place where errors become words and exit codes.
+
+Exit codes: 0 done; 1 could not be done (the message says why and what to do); 2 wrong usage;
+3 ingestion ran, but some files failed; 130 interrupted.
+"""
+
+import sys
+
+import click
+import typer
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from api.cli.demo import demo
+from api.cli.doctor import doctor
+from api.cli.ingest import ingest
+from api.cli.models import models
+from api.cli.search import search
+from api.cli.serve import serve
+from encoders import EncoderError
+from indexer import IndexerError
+from ingestion.errors import IngestionError
+from retrieval import RetrievalError
+
+app = typer.Typer(
+    name="polylens",
+    help="Search your photos and videos by text in any language, or by image.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in (demo, ingest, search, serve, models, doctor):
+    app.command()(command)
+
+DOMAIN_ERRORS = (EncoderError, IndexerError, IngestionError, RetrievalError)
+
+
+def main() -> None:
+    """Run the command line; the exit code is described above."""
+    try:
+        app()
+    except DOMAIN_ERRORS as error:
+        _fail(str(error))
+    except ValidationError as error:
+        _fail("; ".join(_setting(problem) for problem in error.errors()))
+    except (KeyboardInterrupt, click.Abort):
+        sys.exit(130)
+
+
+def _setting(problem: ErrorDetails) -> str:
+    name = ".".join(map(str, problem["loc"]))
+    return f"setting {name!r}: {problem['msg']}"
+
+
+def _fail(message: str) -> None:
+    click.echo(f"polylens: {message}", err=True)
+    sys.exit(1)

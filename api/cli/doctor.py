@@ -1,0 +1,89 @@
+"""`polylens doctor`"""
+
+import importlib
+import platform
+from collections.abc import Callable, Iterator
+from importlib.metadata import PackageNotFoundError, version
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from api.cli.options import CollectionName, Data, EncoderName, installation
+from api.installation import Installation
+from encoders import EncoderError
+from indexer import IndexerError
+
+# Distribution, module, and what is missing without it; None where polylens needs it to run.
+PARTS: tuple[tuple[str, str, str | None], ...] = (
+    ("torch", "torch", None),
+    ("transformers", "transformers", None),
+    ("decord2", "decord", None),
+    ("av", "av", None),
+    ("pillow-heif", "pillow_heif", "HEIC photos: pip install 'polylens[heic]'"),
+    ("flash-attn", "flash_attn", "faster attention on CUDA; sdpa is used"),
+)
+
+
+class Failure(Exception):
+    """A check that found something broken; its text says the fix."""
+
+
+def doctor(
+    data: Data = None, collection: CollectionName = None, encoder: EncoderName = None
+) -> None:
+    """Check that this machine has all that polylens needs, and say how to mend what it lacks."""
+    console = Console(highlight=False)
+    polylens = installation(data=data, collection=collection, encoder=encoder)
+    healthy = True
+    for name, check in _checks(polylens):
+        try:
+            mark, words = "[green]ok[/]  ", check()
+        except (Failure, EncoderError, IndexerError, OSError) as error:
+            mark, words, healthy = "[red]FAIL[/]", str(error), False
+        console.print(f"{mark} {name}: {escape(words)}", soft_wrap=True)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+def _checks(polylens: Installation) -> Iterator[tuple[str, Callable[[], str]]]:
+    yield "python", lambda: f"{platform.python_version()} on {platform.platform()}"
+    for distribution, module, without in PARTS:
+        yield distribution, lambda d=distribution, m=module, w=without: _part(d, m, w)
+    yield "device", _device
+    yield "data folder", lambda: _data(polylens)
+    yield "encoder", lambda: polylens.encoder().info.description
+    for name in polylens.store.names():
+        yield f"collection {name}", lambda n=name: f"{polylens.store.open(n).count()} points"
+
+
+def _part(distribution: str, module: str, without: str | None) -> str:
+    try:
+        importlib.import_module(module)
+        return version(distribution)
+    except (ImportError, PackageNotFoundError) as error:
+        if without is None:
+            raise Failure(
+                f"cannot be imported ({error}): run `pip install {distribution}`"
+            ) from error
+        return f"not installed (optional: {without})"
+
+
+def _device() -> str:
+    import torch
+
+    if torch.cuda.is_available():
+        names = (torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
+        return ", ".join(names)
+    if torch.backends.mps.is_available():
+        return "Apple GPU (mps)"
+    return f"CPU only, {torch.get_num_threads()} threads: fine for `offline`, slow for InternVL"
+
+
+def _data(polylens: Installation) -> str:
+    folder = polylens.settings.data
+    folder.mkdir(parents=True, exist_ok=True)
+    probe = folder / ".doctor"
+    probe.write_bytes(b"")
+    probe.unlink()
+    return f"{folder} is writable"

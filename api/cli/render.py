@@ -1,0 +1,55 @@
+"""Answers as text for people."""
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from retrieval import Answer, Found
+
+console = Console()
+
+
+def show(answer: Answer) -> None:
+    """Print an answer as a table, or say that there is no good match and what comes closest."""
+    for warning in answer.warnings:
+        console.print(f"[yellow]note:[/] {escape(warning)}")
+    if not answer.hits:
+        console.print("No match: the collection has nothing that passes the filter.")
+        return
+    if answer.good_match is False:
+        console.print("[bold]No good match.[/] The closest:")
+    console.print(table(answer))
+
+
+def table(answer: Answer) -> Table:
+    """Rank, score, file and the best moment of each hit."""
+    rows = Table(box=None, pad_edge=False, style="dim" if answer.good_match is False else "")
+    rows.add_column("", justify="right", style="dim")
+    rows.add_column("score", justify="right")
+    rows.add_column("file", overflow="fold")
+    rows.add_column("moment")
+    for rank, found in enumerate(answer.hits, 1):
+        rows.add_row(str(rank), f"{found.score:.3f}", escape(name(found)), moment(found))
+    return rows
+
+
+def name(found: Found) -> str:
+    """The file's folder and name, as far as they are known."""
+    folder, file = found.payload.get("folder"), found.payload.get("name", found.asset)
+    return f"{folder}/{file}" if folder else str(file)
+
+
+def moment(found: Found) -> str:
+    """The best moment of a video, `m:ss-m:ss`, and how many others there are."""
+    if not found.moments:
+        return ""
+    best, *others = found.moments
+    more = f" (+{len(others)})" if others else ""
+    return f"{clock(best.start)}-{clock(best.end)}{more}"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as `m:ss`, or `h:mm:ss` from an hour on."""
+    minutes, second = divmod(int(seconds), 60)
+    hours, minute = divmod(minutes, 60)
+    return f"{hours}:{minute:02}:{second:02}" if hours else f"{minute}:{second:02}"

@@ -1,0 +1,89 @@
+"""`polylens search`"""
+
+import json
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+from uuid import UUID
+
+import typer
+
+from api.cli.options import CollectionName, Data, Device, EncoderName, installation
+from indexer import Filter
+from retrieval import InvalidQuery, Part, Query
+
+MINUS = -0.5  # weight of --minus: enough to push away, too little to lead
+
+
+def search(
+    text: Annotated[
+        list[str] | None, typer.Argument(help="What to look for, in any language; - reads stdin.")
+    ] = None,
+    image: Annotated[list[Path] | None, typer.Option(help="Look for what resembles it.")] = None,
+    point: Annotated[
+        list[UUID] | None, typer.Option(help="Look for what resembles a stored point, by id.")
+    ] = None,
+    minus: Annotated[list[str] | None, typer.Option(help="Stay away from this text.")] = None,
+    filter_: Annotated[
+        str | None,
+        typer.Option(
+            "--filter", help='e.g. \'{"must": [{"key": "kind", "match": {"value": "image"}}]}\''
+        ),
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", "-n", help="How many to show.")] = 10,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Show the hits in a browser.")] = False,
+    data: Data = None,
+    collection: CollectionName = None,
+    encoder: EncoderName = None,
+    device: Device = None,
+) -> None:
+    """Find photos and the moments in videos.
+
+    \b
+    polylens search a red bicycle
+    polylens search 海边的日落
+    polylens search --image shoe.jpg "but blue"
+    """
+    parts = [
+        *_texts(text),
+        *(Part(image=_load(path)) for path in image or []),
+        *(Part(point=id_) for id_ in point or []),
+        *(Part(text=words, weight=MINUS) for words in minus or []),
+    ]
+    query = Query(parts, filter=_filter(filter_), limit=limit)
+    polylens = installation(data=data, collection=collection, encoder=encoder, device=device)
+    answer = polylens.searcher(polylens.settings.collection).search(query)
+    if as_json:
+        print(json.dumps(asdict(answer), default=str, ensure_ascii=False))
+        return
+    from api.cli.render import show
+
+    show(answer)
+    if open_:
+        from api.contact_sheet import open_sheet
+
+        open_sheet(polylens, polylens.settings.collection, " ".join(text or ["search"]), answer)
+
+
+def _texts(words: list[str] | None) -> list[Part]:
+    if not words:
+        return []
+    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    return [Part(text=text)]
+
+
+def _load(path: Path) -> object:
+    from ingestion import load_image
+
+    return load_image(path)
+
+
+def _filter(text: str | None) -> Filter | None:
+    if text is None:
+        return None
+    try:
+        return Filter.parse(json.loads(text))
+    except json.JSONDecodeError as error:
+        raise InvalidQuery(f"--filter is not JSON: {error}") from error

@@ -1,0 +1,161 @@
+"""Searching real collections made with the `fake` encoder, which finds pictures by colour."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from encoders import EncoderInfo, EncoderMismatch
+from encoders.fake import DIM, FakeEncoder
+from indexer import Collection, Filter, LocalStore, Payload, Point, Schema, point_id
+from indexer.base import Kind
+from retrieval import InvalidQuery, Part, Query, Searcher, UnknownPoint
+
+ENCODER = FakeEncoder()
+
+
+def colour(name: str) -> NDArray[np.float32]:
+    return ENCODER.encode_images([Image.new("RGB", (8, 8), name)])["default"][0]
+
+
+def point(
+    asset: str, vector: NDArray[np.float32], kind: Kind = "image", start: float = 0.0
+) -> Point:
+    payload: Payload = {"kind": kind, "name": asset}
+    if kind == "segment":
+        payload |= {"start": start, "end": start + 4, "frame": start + 2}
+    return Point(point_id(asset, kind, int(start * 1000)), asset, {"default": vector}, payload)
+
+
+@pytest.fixture
+def collection(tmp_path: Path) -> Iterator[Collection]:
+    info = ENCODER.info
+    store = LocalStore(tmp_path)
+    made = store.create("films", Schema(info.vectors, info.name, info.fingerprint))
+    made.upsert([point(f"{name}.png", colour(name)) for name in ("red", "green", "blue", "white")])
+    half = (colour("red") + colour("yellow")) / 2
+    made.upsert(
+        [
+            point("film.mp4", colour("yellow"), "segment", 0),
+            point("film.mp4", half, "segment", 4),
+            point("film.mp4", colour("blue"), "segment", 8),
+            point("film.mp4", colour("green"), "video"),
+        ]
+    )
+    yield made
+    store.close()
+
+
+@pytest.fixture
+def searcher(collection: Collection) -> Searcher:
+    return Searcher(collection, ENCODER)
+
+
+def names(searcher: Searcher, *parts: Part, limit: int = 3) -> list[str]:
+    return [hit.asset for hit in searcher.search(Query(parts, limit=limit)).hits]
+
+
+def test_text_image_and_stored_point_find_the_same(searcher: Searcher) -> None:
+    by_text = names(searcher, Part(text="a red thing"))
+    assert by_text[0] == "red.png"
+    assert names(searcher, Part(image=Image.new("RGB", (40, 30), "red"))) == by_text
+    assert names(searcher, Part(point=point_id("red.png", "image"))) == by_text
+
+
+def test_a_negative_part_pushes_away(searcher: Searcher) -> None:
+    assert "film.mp4" in names(searcher, Part(text="yellow"), limit=1)
+    assert names(searcher, Part(text="yellow"), Part(text="red", weight=-0.9), limit=1) == [
+        "green.png"
+    ]
+
+
+def test_hits_of_a_video_are_one_answer_with_its_moment(searcher: Searcher) -> None:
+    answer = searcher.search(Query([Part(text="yellow")], limit=10))
+    film = next(hit for hit in answer.hits if hit.asset == "film.mp4")
+    assert [hit.asset for hit in answer.hits].count("film.mp4") == 1
+    assert (film.moments[0].start, film.moments[0].end) == (0, 8)
+    assert film.moments[0].id == point_id("film.mp4", "segment", 0)
+    assert film.score == pytest.approx(1, abs=1e-6)
+
+
+def test_a_video_found_as_a_whole_still_shows_its_best_moment(searcher: Searcher) -> None:
+    query = Query([Part(image=Image.new("RGB", (8, 8), "green"))], limit=2)
+    film = searcher.search(query).hits[1]
+    assert film.payload["kind"] == "video"
+    assert film.moments
+
+
+def test_ungrouped_hits_are_points(searcher: Searcher) -> None:
+    answer = searcher.search(Query([Part(text="yellow")], limit=3, group=False))
+    assert [hit.asset for hit in answer.hits][:2] == ["film.mp4", "film.mp4"]
+    assert [(m.start, m.end) for m in answer.hits[0].moments] == [(0, 4)]
+
+
+def test_a_filter_narrows_hits_and_moments(searcher: Searcher) -> None:
+    late = Filter.parse({"must": [{"key": "start", "range": {"gte": 8}}]})
+    (film,) = searcher.search(Query([Part(text="yellow")], filter=late)).hits
+    assert [(m.start, m.end) for m in film.moments] == [(8, 12)]
+
+
+def test_a_long_video_does_not_crowd_out_the_rest(collection: Collection) -> None:
+    long = [point("long.mp4", colour("red"), "segment", 4 * i) for i in range(300)]
+    collection.upsert(long)
+    hits = Searcher(collection, ENCODER).search(Query([Part(text="red")], limit=5)).hits
+    assert len({hit.asset for hit in hits}) == 5
+
+
+def test_an_unfiltered_field_that_nobody_has_is_told(searcher: Searcher) -> None:
+    nowhere = Filter.parse({"must": [{"key": "colour", "match": {"value": "red"}}]})
+    answer = searcher.search(Query([Part(text="red")], filter=nowhere))
+    assert not answer.hits
+    assert "colour" in answer.warnings[0]
+
+
+def test_stages_are_timed(searcher: Searcher) -> None:
+    took = searcher.search(Query([Part(text="red")])).took_ms
+    assert list(took) == ["encode", "search", "moments"]
+
+
+class Thresholded(FakeEncoder):
+    """`fake` with a threshold, as the offline encoder has one."""
+
+    info: EncoderInfo = replace(FakeEncoder.info, match_threshold=0.9)
+
+
+def test_a_poor_best_hit_is_no_good_match(collection: Collection) -> None:
+    searcher = Searcher(collection, Thresholded())
+    assert searcher.search(Query([Part(text="red")])).good_match is True
+    poor = searcher.search(Query([Part(text="a submarine")]))
+    assert poor.good_match is False
+    assert poor.hits
+
+
+def test_without_a_fitted_threshold_nothing_is_claimed(
+    collection: Collection, searcher: Searcher
+) -> None:
+    assert searcher.search(Query([Part(text="red")])).good_match is None
+    by_image = Query([Part(image=Image.new("RGB", (8, 8), "red"))])
+    assert Searcher(collection, Thresholded()).search(by_image).good_match is None
+
+
+def test_bad_queries_are_told_apart(searcher: Searcher) -> None:
+    with pytest.raises(UnknownPoint, match="no point"):
+        searcher.search(Query([Part(point=uuid4())]))
+    with pytest.raises(InvalidQuery, match="no vector 'g'"):
+        searcher.search(Query([Part(text="red")], vector="g"))
+    with pytest.raises(InvalidQuery, match="cancel"):
+        searcher.search(Query([Part(text="red"), Part(text="red", weight=-1)]))
+
+
+def test_another_encoder_is_refused(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    other = {**ENCODER.info.fingerprint, "image": "0" * 16}
+    made = store.create("others", Schema({"default": DIM}, "other", other))
+    with pytest.raises(EncoderMismatch, match="image part differs"):
+        Searcher(made, ENCODER)
+    store.close()
