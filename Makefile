@@ -4,39 +4,44 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
-STAMP := $(VENV)/.installed
+DEMO := $(VENV)/.demo-installed
+DEV := $(VENV)/.dev-installed
 
 .PHONY: demo serve test test-long lint bench clean
 
-demo: $(STAMP)
+demo: $(DEMO)
 	$(BIN)/polylens demo $(if $(MEDIA),"$(MEDIA)")
 
-serve: $(STAMP)
+serve: $(DEMO)
 	$(BIN)/polylens serve
 
-test: $(STAMP)
+test: $(DEV)
 	$(BIN)/pytest -m "not long"
 
-test-long: $(STAMP)
+test-long: $(DEV)
 	$(BIN)/pytest -m long
 
-lint: $(STAMP)
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(STAMP)
+bench: $(DEV)
 	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
 # torch comes first and by itself, so that a CPU or CUDA build can be chosen by its index.
-$(STAMP): pyproject.toml constraints.txt
-	@echo "Installing polylens into $(VENV) (several minutes the first time; sizes are in the README)"
+$(DEMO): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 		|| { echo "polylens needs Python 3.11 or newer: make PYTHON=python3.12"; exit 1; }
+	@echo "Installing polylens into $(VENV): a few minutes the first time (sizes are in the README)"
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install -c constraints.txt torch $(if $(TORCH_INDEX_URL),--index-url $(TORCH_INDEX_URL))
+	$(PIP) install -c constraints.txt -e ".[cpu,demo,heic]"
+	@touch $@
+
+$(DEV): $(DEMO)
 	$(PIP) install -c constraints.txt -e ".[cpu,dev]"
-	touch $(STAMP)
+	@touch $@
 
 clean:
 	rm -rf $(VENV) build *.egg-info .mypy_cache .ruff_cache .pytest_cache
