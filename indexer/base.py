@@ -40,8 +40,8 @@ class Schema:
 class Point:
     """One searchable record.
 
-    `asset` is the URI of the media file it belongs to. `vectors` maps vector name -> `[dim]`, scaled
-    to unit norm once, in float32, when stored; a point may lack a vector name, but not all of them.
+    `asset` is the URI of the media file it belongs to. `vectors` maps vector name -> `[dim]`,
+    scaled to unit norm once, in float32, when stored; a point may lack some vector names.
     """
 
     id: UUID
@@ -122,7 +122,7 @@ class Collection(Protocol):
         ...
 
     def replace(self, assets: Sequence[AssetWrite]) -> None:
-        """Make each asset's points exactly those given, and record its ledger row, in one commit."""
+        """Make each asset's points those given, and record its ledger row, in one commit."""
         ...
 
     def delete(self, selector: Selector) -> int:
@@ -164,7 +164,7 @@ class Collection(Protocol):
         filter: Filter | None = None,  # noqa: A002
         limit: int = 10,
     ) -> SearchResult:
-        """The `limit` points of highest cosine to `query` `[dim]`, which need not be of unit norm."""
+        """The `limit` points of highest cosine to `query` `[dim]`, of any norm but zero."""
         ...
 
 

@@ -9,7 +9,8 @@ IndexerError
 ├── InvalidQuery           a query vector, limit or cursor that cannot be answered
 ├── CollectionBusy         another writer held the lock too long (the message names it); try again
 ├── StorageError           the disk failed, is full, or is of a kind we cannot trust
-└── CollectionDamaged      committed data is missing or does not match its checksum
+├── CollectionDamaged      committed data is missing or does not match its checksum
+└── NewerFormat            a collection that a newer version of polylens wrote
 """
 
 
@@ -51,3 +52,7 @@ class StorageError(IndexerError):
 
 class CollectionDamaged(IndexerError):
     """Committed data is missing or does not match its checksum."""
+
+
+class NewerFormat(IndexerError):
+    """A collection that a newer version of polylens wrote."""

@@ -11,10 +11,11 @@ Status = Literal["done", "skipped", "failed"]
 class LedgerRow:
     """The outcome for one asset.
 
-    `asset` is its URI; `size` is in bytes, `mtime_ns` in nanoseconds since the epoch, `content_hash`
-    a hex digest (empty when the file could not be read). `reason` says in words why it was skipped
-    or failed, or what is worth knowing of one that was done ("same content as ...").
-    `fingerprint` identifies the encoder and the options that made its points.
+    `asset` is its URI; `size` is in bytes, `mtime_ns` in nanoseconds since the epoch,
+    `content_hash` a hex digest (empty when the file could not be read). `reason` says in words why
+    it was skipped or failed, or what is worth knowing of one that was done ("same content as ...").
+    `fingerprint` identifies the encoder and the options that made its points. `updated` is in
+    seconds since the epoch; 0 is replaced by the time at which the row is recorded.
     """
 
     asset: str

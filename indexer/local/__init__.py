@@ -1,0 +1,1 @@
+"""Local collections: SQLite and raw vector files in a folder."""

@@ -1,0 +1,184 @@
+"""A collection in a folder: SQLite and raw vector files, searched exactly."""
+
+import os
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from sqlite3 import Connection
+from typing import TypeVar
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
+from indexer.errors import StorageError
+from indexer.filters import Filter
+from indexer.local import edit, read, verify
+from indexer.local.engine import Engine
+from indexer.local.ledger import LocalLedger
+from indexer.local.points import prepare
+from indexer.local.transaction import Transaction
+
+T = TypeVar("T")
+
+
+class LocalCollection:
+    """Satisfies `indexer.base.Collection`; made by `LocalStore`.
+
+    It may be shared by threads, kept for as long as the process lives, and used in its forked
+    children. `lock_timeout` is how many seconds a write waits for other processes.
+    """
+
+    def __init__(self, folder: Path, lock_timeout: float = 30.0) -> None:
+        """Raises `CollectionDamaged`, `NewerFormat` or `StorageError`."""
+        self._folder = folder
+        self._lock_timeout = lock_timeout
+        self._opening = threading.Lock()
+        self._closed = False
+        self._parts: Engine | None = Engine(folder, lock_timeout)
+        self._schema = self._parts.schema
+        self._ledger = LocalLedger(self._commit, self._connection)
+        _handles.add(self)
+
+    @property
+    def name(self) -> str:
+        return self._folder.name
+
+    @property
+    def schema(self) -> Schema:
+        return self._schema
+
+    @property
+    def ledger(self) -> LocalLedger:
+        return self._ledger
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Store points; one whose id exists is replaced whole. Raises `InvalidPoint`."""
+        batch = prepare(points, self._schema)
+        if points:
+            self._commit(lambda transaction: transaction.upsert(batch))
+
+    def replace(self, assets: Sequence[AssetWrite]) -> None:
+        """Make each asset's points those given and record its ledger row; `InvalidPoint`."""
+        operation = edit.replace(assets, self._schema)
+        if assets:
+            self._commit(operation)
+
+    def delete(self, selector: Selector) -> int:
+        """Remove points; returns how many there were."""
+        return self._commit(lambda transaction: edit.delete(transaction, selector))
+
+    def set_payload(self, selector: Selector, payload: Payload) -> int:
+        """Set top-level keys; returns how many points were selected. Raises `InvalidPoint`."""
+        edit.check_payload(payload)
+        return self._commit(lambda t: edit.set_payload(t, selector, payload))
+
+    def delete_payload(self, selector: Selector, keys: Sequence[str]) -> int:
+        """Remove top-level keys; returns how many points were selected."""
+        return self._commit(lambda t: edit.delete_payload(t, selector, keys))
+
+    def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
+        """The records of these ids, in their order, unknown ids left out."""
+        read.check_names(with_vectors, self._schema)
+        with self._engine().snapshot() as snapshot:
+            return read.get(snapshot, ids, with_vectors)
+
+    def scroll(
+        self,
+        filter: Filter | None = None,  # noqa: A002 - the field's word for it
+        *,
+        limit: int = 100,
+        after: UUID | None = None,
+        with_vectors: Sequence[str] = (),
+    ) -> Page:
+        """Records in id order, `limit` (1 to 10,000) at a time. Raises `InvalidQuery`."""
+        read.check_limit(limit)
+        read.check_names(with_vectors, self._schema)
+        with self._engine().snapshot() as snapshot:
+            return read.scroll(snapshot, filter, limit, after, with_vectors)
+
+    def count(self, filter: Filter | None = None) -> int:  # noqa: A002
+        """How many points match."""
+        with self._engine().snapshot() as snapshot:
+            return read.count(snapshot, filter)
+
+    def search(
+        self,
+        query: NDArray[np.float32],
+        *,
+        vector: str = "default",
+        filter: Filter | None = None,  # noqa: A002
+        limit: int = 10,
+    ) -> SearchResult:
+        """The `limit` points (1 to 10,000) of highest cosine to `query` `[dim]`.
+
+        The scan is exact. Points of equal score come in id order. Raises `InvalidQuery`.
+        """
+        read.check_limit(limit)
+        unit = read.checked_query(query, self._schema, vector)
+        with self._engine().snapshot() as snapshot:
+            return read.search(snapshot, vector, unit, filter, limit)
+
+    def verify(self) -> int:
+        """Read everything again and compare checksums; how many bytes of vectors there are.
+
+        Raises `CollectionDamaged` naming all that is wrong.
+        """
+        engine = self._engine()
+        with engine.snapshot() as snapshot:
+            return verify.verify(snapshot.connection, self._folder, engine.uid, self._schema)
+
+    def close(self) -> None:
+        """Release files and connections; the object is of no use afterwards."""
+        with self._opening:
+            parts, self._parts, self._closed = self._parts, None, True
+        _handles.discard(self)
+        if parts is not None:
+            parts.close()
+
+    def is_open(self) -> bool:
+        """Whether it was neither closed nor dropped, here or by another process."""
+        return not self._closed and self._engine().lock.in_place()
+
+    def _engine(self) -> Engine:
+        parts = self._parts
+        if parts is not None:
+            return parts
+        with self._opening:
+            if self._closed:
+                raise StorageError(f"collection {self.name!r} was closed")
+            if self._parts is None:
+                self._parts = Engine(self._folder, self._lock_timeout)
+            return self._parts
+
+    def _commit(self, operation: Callable[[Transaction], T]) -> T:
+        return self._engine().committer.run(operation)
+
+    @contextmanager
+    def _connection(self) -> Iterator[Connection]:
+        with self._engine().snapshot() as snapshot:
+            yield snapshot.connection
+
+    def _leave_to_parent(self) -> None:
+        """In a forked child: open anew when needed, and never touch what was inherited."""
+        if self._parts is not None:
+            self._parts.lock.close()
+            _inherited.append(self._parts)
+        self._parts = None
+        self._opening = threading.Lock()
+
+
+_handles: "weakref.WeakSet[LocalCollection]" = weakref.WeakSet()
+_inherited: list[Engine] = []
+"""Kept for ever: closing a SQLite connection that another process opened would break its locks."""
+
+
+def _after_fork() -> None:
+    for handle in list(_handles):
+        handle._leave_to_parent()
+
+
+os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,83 @@
+"""Edits of a collection, each as an operation of a commit."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from indexer.base import AssetWrite, Payload, Schema, Selector
+from indexer.errors import InvalidPoint
+from indexer.filters import Filter
+from indexer.local import ledger
+from indexer.local import payload as payloads
+from indexer.local.commit import Operation
+from indexer.local.filter_sql import Matcher, visible_rows
+from indexer.local.points import check_asset, prepare
+from indexer.local.transaction import Transaction
+
+
+def replace(assets: Sequence[AssetWrite], schema: Schema) -> Operation[None]:
+    """Swap the points of assets and record their ledger rows; raises `InvalidPoint` at once."""
+    _check_writes(assets)
+    ledger.check_rows([write.row for write in assets])
+    batch = prepare([point for write in assets for point in write.points], schema)
+
+    def swap(transaction: Transaction) -> None:
+        transaction.kill(transaction.of_assets(write.asset for write in assets))
+        transaction.upsert(batch)
+        ledger.record(transaction, [write.row for write in assets])
+
+    return swap
+
+
+def delete(transaction: Transaction, selector: Selector) -> int:
+    rows = select(transaction, selector)
+    transaction.kill(rows)
+    return len(rows)
+
+
+def set_payload(transaction: Transaction, selector: Selector, payload: Payload) -> int:
+    rows = select(transaction, selector)
+    for row, text in transaction.texts(rows):
+        merged = payloads.encode(payloads.decode(text) | payload, "the payload that results")
+        transaction.rewrite_payload(row, text, merged)
+    return len(rows)
+
+
+def delete_payload(transaction: Transaction, selector: Selector, keys: Sequence[str]) -> int:
+    rows = select(transaction, selector)
+    removed = set(keys)
+    for row, text in transaction.texts(rows):
+        kept = {k: value for k, value in payloads.decode(text).items() if k not in removed}
+        transaction.rewrite_payload(row, text, payloads.encode(kept, "the payload that results"))
+    return len(rows)
+
+
+def select(transaction: Transaction, selector: Selector) -> list[int]:
+    """The rows of the points an edit applies to, those written earlier in the commit included."""
+    if not isinstance(selector, Filter):
+        return transaction.live(dict.fromkeys(_id_bytes(point) for point in selector))
+    rows = visible_rows(transaction.connection)
+    found: list[int] = rows.points[Matcher(transaction.connection, rows).mask(selector)].tolist()
+    return found
+
+
+def check_payload(payload: Payload) -> None:
+    """Raises `InvalidPoint` unless it could be a payload."""
+    payloads.encode(payload, "the payload given")
+
+
+def _id_bytes(point: UUID) -> bytes:
+    return point.bytes
+
+
+def _check_writes(assets: Sequence[AssetWrite]) -> None:
+    seen: set[str] = set()
+    for write in assets:
+        check_asset(write.asset)
+        if write.asset in seen:
+            raise InvalidPoint(f"asset {write.asset!r} is in the batch twice")
+        seen.add(write.asset)
+        if write.row.asset != write.asset:
+            raise InvalidPoint(f"the ledger row of {write.asset!r} is for {write.row.asset!r}")
+        for point in write.points:
+            if point.asset != write.asset:
+                raise InvalidPoint(f"point {point.id} is of {point.asset!r}, not {write.asset!r}")

@@ -1,0 +1,72 @@
+"""What one process holds of an open collection: its lock, connections, views and committer."""
+
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.local.commit import Committer
+from indexer.local.database import Readers, connect_writer, translated
+from indexer.local.filesystem import refuse_remote
+from indexer.local.lock import CommitLock
+from indexer.local.schema import MIGRATIONS, format_version, migrate, read_schema
+from indexer.local.view import View, Viewer
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One state of a collection: an open read transaction, and the view that belongs to it."""
+
+    connection: sqlite3.Connection
+    view: View
+
+
+class Engine:
+    """The open parts of a collection; safe from any thread, of no use after a fork.
+
+    Opening it raises `CollectionDamaged`, `NewerFormat` or `StorageError`.
+    """
+
+    def __init__(self, folder: Path, lock_timeout: float) -> None:
+        refuse_remote(folder)
+        self._name = folder.name
+        self._viewing = threading.Lock()
+        with translated(f"open collection {self._name!r}"):
+            self.lock = CommitLock(folder, lock_timeout)
+            self.readers = Readers(folder)
+            self._upgrade(folder)
+            with self.readers.connection() as connection:
+                self.uid, self.schema, self.file_bytes = read_schema(connection)
+        self._viewer = Viewer(folder, self.uid, self.schema.vectors)
+        self.committer = Committer(
+            folder, self.uid, self.schema.vectors, self.file_bytes, self.lock
+        )
+        with self.snapshot():
+            pass  # maps every raw file, and so finds what is missing, short or not ours
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Snapshot]:
+        """The state that holds every commit acknowledged before now; keep it briefly."""
+        self.lock.check_in_place()
+        with translated(f"read collection {self._name!r}"), self.readers.connection() as connection:
+            # Under a lock, or the shared view could be newer than this transaction.
+            with self._viewing:
+                connection.execute("BEGIN")
+                view = self._viewer.current(connection)
+            yield Snapshot(connection, view)
+
+    def close(self) -> None:
+        self.committer.close()
+        self.readers.close()
+        self.lock.close()
+
+    def _upgrade(self, folder: Path) -> None:
+        with self.readers.connection() as connection:
+            version = format_version(connection, self._name)
+        if version < len(MIGRATIONS):
+            with self.lock.held():
+                writer = connect_writer(folder)
+                migrate(writer, format_version(writer, self._name))
+                writer.close()

@@ -1,0 +1,179 @@
+"""Filters over a collection: conditions are looked up in SQL, the tree is combined as bit masks."""
+
+import sqlite3
+from collections.abc import Iterable
+from datetime import datetime
+from functools import reduce
+from itertools import groupby
+
+import numpy as np
+
+from indexer.filters import (
+    Condition,
+    DatetimeRange,
+    Filter,
+    HasId,
+    IsEmpty,
+    MatchAny,
+    MatchCondition,
+    MatchExcept,
+    MatchValue,
+    RangeCondition,
+)
+from indexer.local.payload import microseconds, scalar_entry
+from indexer.local.transaction import select_in
+from indexer.local.view import Bools, Ints, LeafCache, Rows
+
+Leaf = MatchCondition | RangeCondition | IsEmpty | HasId
+Query = tuple[str, list[object]]
+
+_OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
+
+
+class Matcher:
+    """Evaluates filters on what a connection's open transaction sees, over the rows given."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, rows: Rows, cache: LeafCache | None = None
+    ) -> None:
+        self._connection = connection
+        self._rows = rows
+        self._cache = cache
+
+    def mask(self, tree: Filter) -> Bools:
+        """Which rows are visible and match, bool `[n]`."""
+        return self._filter(tree) & self._rows.alive
+
+    def _filter(self, tree: Filter) -> Bools:
+        parts = [self._condition(condition) for condition in tree.must]
+        parts += [~self._condition(condition) for condition in tree.must_not]
+        if tree.should:
+            parts.append(reduce(np.logical_or, map(self._condition, tree.should)))
+        if tree.min_should:
+            masks = map(self._condition, tree.min_should.conditions)
+            count = sum((mask.astype(np.int32) for mask in masks), self._none().astype(np.int32))
+            parts.append(count >= tree.min_should.min_count)
+        return reduce(np.logical_and, parts) if parts else ~self._none()
+
+    def _condition(self, condition: Condition) -> Bools:
+        if isinstance(condition, Filter):
+            return self._filter(condition)
+        mask = self._rows.mask(self._leaf(condition))
+        return ~mask if isinstance(condition, IsEmpty) else mask
+
+    def _none(self) -> Bools:
+        return np.zeros(len(self._rows.points), np.bool_)
+
+    def _leaf(self, leaf: Leaf) -> Ints:
+        """The rows that the condition looks up; for `is_empty` those that are not empty."""
+        if isinstance(leaf, HasId):
+            return _of_ids(self._connection, (point.bytes for point in leaf.has_id))
+        key = leaf.model_dump_json(by_alias=True)
+        found = self._cache.found.get(key) if self._cache else None
+        if found is None:
+            found = _points(self._connection, _query(leaf))
+            if self._cache:
+                self._cache.put(key, found)
+        return found
+
+
+def unknown_fields(connection: sqlite3.Connection, tree: Filter) -> list[str]:
+    """The keys in a filter that no point has, in their order."""
+    known = "SELECT 1 FROM kv WHERE key = ? LIMIT 1"
+    return [key for key in dict.fromkeys(_keys(tree)) if not _exists(connection, known, key)]
+
+
+def _exists(connection: sqlite3.Connection, sql: str, key: str) -> bool:
+    return connection.execute(sql, (key,)).fetchone() is not None
+
+
+def _keys(tree: Filter) -> Iterable[str]:
+    counted = tree.min_should.conditions if tree.min_should else []
+    for condition in [*tree.must, *tree.should, *tree.must_not, *counted]:
+        if isinstance(condition, Filter):
+            yield from _keys(condition)
+        elif isinstance(condition, IsEmpty):
+            yield condition.is_empty.key
+        elif not isinstance(condition, HasId):
+            yield condition.key
+
+
+def _of_ids(connection: sqlite3.Connection, ids: Iterable[bytes]) -> Ints:
+    where = "died IS NULL AND born IS NOT NULL AND id IN"
+    found = select_in(connection, f"rowid FROM point WHERE {where}", ids)
+    return np.array([row for (row,) in found], np.int64)
+
+
+def _points(connection: sqlite3.Connection, query: Query) -> Ints:
+    # One long text is three times as fast to fetch as a row for each number.
+    sql = f"SELECT group_concat(point) FROM ({query[0]})"  # noqa: S608 - built here from constants
+    text = connection.execute(sql, query[1]).fetchone()[0]
+    return np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64)
+
+
+def _query(leaf: MatchCondition | RangeCondition | IsEmpty) -> Query:
+    if isinstance(leaf, IsEmpty):
+        return "SELECT DISTINCT point FROM kv WHERE key = ?", [leaf.is_empty.key]
+    if isinstance(leaf, RangeCondition):
+        return _range_query(leaf)
+    return _match_query(leaf.key, leaf.match)
+
+
+def _match_query(key: str, match: MatchValue | MatchAny | MatchExcept) -> Query:
+    if isinstance(match, MatchValue):
+        sql = "SELECT point FROM kv WHERE key = ? AND type = ? AND value = ?"
+        return sql, [key, *scalar_entry(match.value)]
+    return _any_query(key, match) if isinstance(match, MatchAny) else _except_query(key, match)
+
+
+def _any_query(key: str, match: MatchAny) -> Query:
+    parts = [
+        ("SELECT point FROM kv WHERE key = ? AND type = ? AND value IN", [key, kind, *values])
+        for kind, values in _by_type(match.any)
+    ]
+    if not parts:
+        return "SELECT point FROM kv WHERE 0", []
+    sql = " UNION ALL ".join(f"{sql} ({_marks(values[2:])})" for sql, values in parts)
+    return sql, [value for _, values in parts for value in values]
+
+
+def _except_query(key: str, match: MatchExcept) -> Query:
+    sql = "SELECT DISTINCT point FROM kv WHERE key = ? AND type NOT IN ('n', 't')"
+    parameters: list[object] = [key]
+    for kind, values in _by_type(match.except_):
+        sql += f" AND NOT (type = ? AND value IN ({_marks(values)}))"
+        parameters += [kind, *values]
+    return sql, parameters
+
+
+def _range_query(leaf: RangeCondition) -> Query:
+    kinds = "t" if isinstance(leaf.range, DatetimeRange) else "if"
+    bounds = [(_OPERATORS[name], _bound(value)) for name, value in leaf.range if value is not None]
+    sql = "SELECT point FROM kv WHERE key = ? AND type = ?"
+    sql += "".join(f" AND value {operator} ?" for operator, _ in bounds)
+    values = [value for _, value in bounds]
+    parameters = [part for kind in kinds for part in (leaf.key, kind, *values)]
+    return " UNION ALL ".join([sql] * len(kinds)), parameters
+
+
+def _bound(value: datetime | float) -> object:
+    if isinstance(value, datetime):
+        return microseconds(value)
+    return scalar_entry(value)[1]
+
+
+def _by_type(values: Iterable[bool | int | str]) -> list[tuple[str, list[object]]]:
+    found = sorted((scalar_entry(value) for value in values), key=lambda entry: entry[0])
+    grouped = groupby(found, key=lambda entry: entry[0])
+    return [(kind, [value for _, value in group]) for kind, group in grouped]
+
+
+def _marks(values: list[object]) -> str:
+    return ",".join("?" * len(values))
+
+
+def visible_rows(connection: sqlite3.Connection) -> Rows:
+    """All points that the connection sees, those its own transaction wrote included."""
+    sql = "SELECT rowid AS point FROM point WHERE died IS NULL AND born IS NOT NULL"
+    points = np.sort(_points(connection, (sql, [])))
+    return Rows(points, np.ones(len(points), np.bool_))

@@ -1,0 +1,111 @@
+"""Points at the door: checked as a whole and normalised before anything is stored."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.base import Point, Schema
+from indexer.errors import InvalidPoint
+from indexer.local import payload as payloads
+
+_UNIT_TOLERANCE = 5e-7
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A batch that can be stored.
+
+    `vectors` maps vector name -> (positions of the points that have it, int64 `[m]`; their unit
+    vectors, float32 `[m, dim]`).
+    """
+
+    ids: list[bytes]
+    assets: list[str]
+    texts: list[str]
+    entries: list[set[payloads.Entry]]
+    vectors: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
+
+
+def prepare(points: Sequence[Point], schema: Schema) -> Prepared:
+    """Raises `InvalidPoint` if any of the points cannot be stored."""
+    _check_ids(points)
+    batch = Prepared([], [], [], [], _vectors(points, schema))
+    for point in points:
+        check_asset(point.asset)
+        batch.ids.append(point.id.bytes)
+        batch.assets.append(point.asset)
+        batch.texts.append(payloads.encode(point.payload, f"point {point.id}"))
+        batch.entries.append(payloads.entries(point.payload))
+    return batch
+
+
+def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Rows `[n, dim]`, finite and not zero, scaled to unit norm in float32.
+
+    Rows that are of unit norm already, to float32's precision, stay as they are bit for bit, so
+    that what was read from one collection can be written to another.
+    """
+    # Scaled first, or the squares of very large or small numbers would leave float32's range.
+    scaled = rows / np.abs(rows).max(axis=1, keepdims=True)
+    scaled /= np.linalg.norm(scaled, axis=1, keepdims=True)
+    with np.errstate(over="ignore"):
+        norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.where(np.abs(norms - 1) <= _UNIT_TOLERANCE, rows, scaled)
+
+
+def check_asset(asset: object) -> None:
+    """Raises `InvalidPoint` unless it is text that can be stored."""
+    if not isinstance(asset, str) or not asset.strip():
+        raise InvalidPoint(f"an asset must be a URI that is not empty; got {asset!r}")
+    try:
+        asset.encode()
+    except UnicodeEncodeError:
+        raise InvalidPoint(f"the asset {asset!r} is not valid Unicode; percent-encode it") from None
+
+
+def _check_ids(points: Sequence[Point]) -> None:
+    seen: set[UUID] = set()
+    for point in points:
+        if not isinstance(point.id, UUID):
+            raise InvalidPoint(f"a point's id must be a UUID; got {point.id!r}")
+        if point.id in seen:
+            raise InvalidPoint(f"point {point.id} is in the batch twice")
+        seen.add(point.id)
+
+
+def _vectors(
+    points: Sequence[Point], schema: Schema
+) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]:
+    found: dict[str, tuple[list[int], list[NDArray[np.float32]]]] = {}
+    for position, point in enumerate(points):
+        if not point.vectors:
+            raise InvalidPoint(f"point {point.id} has no vector")
+        for name, vector in point.vectors.items():
+            if name not in schema.vectors:
+                known = ", ".join(schema.vectors)
+                raise InvalidPoint(f"point {point.id}: no vector name {name!r}; there are: {known}")
+            rows = found.setdefault(name, ([], []))
+            rows[0].append(position)
+            rows[1].append(_vector(vector, schema.vectors[name], f"point {point.id}, {name!r}"))
+    return {
+        name: (np.array(positions, np.int64), unit(np.stack(rows)))
+        for name, (positions, rows) in found.items()
+    }
+
+
+def _vector(vector: object, dim: int, owner: str) -> NDArray[np.float32]:
+    if not isinstance(vector, np.ndarray) or vector.dtype.kind != "f":
+        kind = vector.dtype if isinstance(vector, np.ndarray) else type(vector).__name__
+        raise InvalidPoint(f"{owner}: a vector must be an array of floats, not {kind}")
+    if vector.shape != (dim,):
+        raise InvalidPoint(f"{owner}: the vector has shape {vector.shape}, not ({dim},)")
+    with np.errstate(over="ignore"):
+        vector = vector.astype(np.float32)
+    if not np.isfinite(vector).all():
+        raise InvalidPoint(f"{owner}: the vector has NaN or infinite values")
+    if not vector.any():
+        raise InvalidPoint(f"{owner}: the vector is zero, so it has no direction")
+    return vector

@@ -1,0 +1,178 @@
+"""Reads of a collection, each within one snapshot."""
+
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.base import Hit, Page, Record, Schema, SearchResult
+from indexer.errors import InvalidQuery
+from indexer.filters import Filter
+from indexer.local import payload as payloads
+from indexer.local.engine import Snapshot
+from indexer.local.filter_sql import Matcher, unknown_fields
+from indexer.local.points import unit
+from indexer.local.scan import Floats, exact_scores, scan
+from indexer.local.transaction import select_in
+from indexer.local.view import Ints, Rows
+
+MAX_LIMIT = 10_000
+
+_LIVE = "died IS NULL AND born IS NOT NULL"
+_COLUMNS = "rowid, id, asset, payload"
+_Row = tuple[int, bytes, str, str]
+
+
+def get(snapshot: Snapshot, ids: Sequence[UUID], names: Sequence[str]) -> list[Record]:
+    """The records of these ids in their order, with the vectors of these names."""
+    select = f"{_COLUMNS} FROM point WHERE {_LIVE} AND id IN"
+    wanted = dict.fromkeys(point.bytes for point in ids)
+    found = {row[1]: row for row in select_in(snapshot.connection, select, wanted)}
+    return _records(snapshot, [found[p.bytes] for p in ids if p.bytes in found], names)
+
+
+def count(snapshot: Snapshot, tree: Filter | None) -> int:
+    rows = snapshot.view.points
+    return int(np.count_nonzero(rows.alive if tree is None else _mask(snapshot, rows, tree)))
+
+
+def scroll(
+    snapshot: Snapshot, tree: Filter | None, limit: int, after: UUID | None, names: Sequence[str]
+) -> Page:
+    first = b"" if after is None else after.bytes
+    wanted = limit + 1
+    if tree is None:
+        rows = _in_order(snapshot.connection, first, wanted)
+    else:
+        rows = _matching_in_order(snapshot, tree, first, wanted)
+    records = _records(snapshot, rows[:limit], names)
+    return Page(records, records[-1].id if len(rows) > limit else None)
+
+
+def search(
+    snapshot: Snapshot, name: str, query: Floats, tree: Filter | None, limit: int
+) -> SearchResult:
+    """`query` is float32 `[dim]` of unit norm."""
+    vectors = snapshot.view.vectors[name]
+    rows = vectors.rows
+    wanted = rows.alive if tree is None else _mask(snapshot, rows, tree)
+    positions = scan(vectors, query, wanted, limit)
+    scores = exact_scores(vectors, query, positions)
+    hits = _hits(snapshot.connection, rows.points[positions], scores, limit)
+    missing = unknown_fields(snapshot.connection, tree) if tree else []
+    return SearchResult(hits, [f"no point has a field {key!r}" for key in missing])
+
+
+def checked_query(query: object, schema: Schema, name: str) -> Floats:
+    """The query as a unit float32 `[dim]`; raises `InvalidQuery`."""
+    check_names([name], schema)
+    dim = schema.vectors[name]
+    if not isinstance(query, np.ndarray) or query.dtype.kind != "f" or query.shape != (dim,):
+        shape = getattr(query, "shape", type(query).__name__)
+        raise InvalidQuery(f"the query must be an array of {dim} floats for {name!r}; got {shape}")
+    with np.errstate(over="ignore"):
+        vector = query.astype(np.float32)
+    if not np.isfinite(vector).all() or not vector.any():
+        raise InvalidQuery("the query vector is zero, or has NaN or infinite values")
+    row: NDArray[np.float32] = unit(vector[None])[0]
+    return row
+
+
+def check_names(names: Iterable[str], schema: Schema) -> None:
+    """Raises `InvalidQuery` for a vector name that the collection does not have."""
+    for name in names:
+        if name not in schema.vectors:
+            known = ", ".join(schema.vectors)
+            raise InvalidQuery(f"there is no vector name {name!r}; there are: {known}")
+
+
+def check_limit(limit: int) -> None:
+    """Raises `InvalidQuery` unless it is from 1 to `MAX_LIMIT`."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+        raise InvalidQuery(f"the limit must be from 1 to {MAX_LIMIT}; got {limit!r}")
+
+
+def _mask(snapshot: Snapshot, rows: Rows, tree: Filter) -> NDArray[np.bool_]:
+    return Matcher(snapshot.connection, rows, snapshot.view.cache).mask(tree)
+
+
+def _hits(
+    connection: sqlite3.Connection, points: Ints, scores: NDArray[np.float64], limit: int
+) -> list[Hit]:
+    order = np.argsort(-scores, kind="stable")
+    if len(order) > limit:
+        order = order[scores[order] >= scores[order[limit - 1]]]
+    ids = _column(connection, "id", points[order])
+    ranked = sorted((-scores[i], ids[int(points[i])], i) for i in order)[:limit]
+    rows = _by_row(connection, [int(points[i]) for _, _, i in ranked])
+    hits = []
+    for _, _, i in ranked:
+        _, point, asset, text = rows[int(points[i])]
+        hits.append(Hit(UUID(bytes=point), asset, float(scores[i]), payloads.decode(text)))
+    return hits
+
+
+def _column(connection: sqlite3.Connection, name: str, points: Ints) -> dict[int, bytes]:
+    return dict(select_in(connection, f"rowid, {name} FROM point WHERE rowid IN", points.tolist()))
+
+
+def _by_row(connection: sqlite3.Connection, points: Iterable[int]) -> dict[int, _Row]:
+    found = select_in(connection, f"{_COLUMNS} FROM point WHERE rowid IN", points)
+    return {row[0]: row for row in found}
+
+
+def _in_order(connection: sqlite3.Connection, after: bytes, limit: int) -> list[_Row]:
+    sql = f"SELECT {_COLUMNS} FROM point WHERE {_LIVE} AND id > ? ORDER BY id LIMIT ?"  # noqa: S608
+    return connection.execute(sql, (after, limit)).fetchall()
+
+
+def _matching_in_order(snapshot: Snapshot, tree: Filter, after: bytes, limit: int) -> list[_Row]:
+    rows = snapshot.view.points
+    mask = _mask(snapshot, rows, tree)
+    matching = rows.points[mask]
+    # Either look up every match, or walk all points until there are enough: whichever reads less.
+    if len(matching) ** 2 <= limit * len(mask):
+        ids = _column(snapshot.connection, "id", matching)
+        chosen = sorted((point, row) for row, point in ids.items() if point > after)[:limit]
+        numbers = [row for _, row in chosen]
+    else:
+        numbers = _walk(snapshot.connection, rows, mask, after, limit)
+    found = _by_row(snapshot.connection, numbers)
+    return [found[number] for number in numbers]
+
+
+def _walk(
+    connection: sqlite3.Connection, rows: Rows, mask: NDArray[np.bool_], after: bytes, limit: int
+) -> list[int]:
+    numbers: list[int] = []
+    cursor = connection.execute(
+        f"SELECT rowid FROM point WHERE {_LIVE} AND id > ? ORDER BY id",  # noqa: S608
+        (after,),
+    )
+    while len(numbers) < limit and (part := cursor.fetchmany(1000)):
+        points = np.array(part, np.int64)[:, 0]
+        positions, here = rows.find(points)
+        numbers += points[here & mask[positions]].tolist()
+    cursor.close()
+    return numbers[:limit]
+
+
+def _records(snapshot: Snapshot, rows: Sequence[_Row], names: Sequence[str]) -> list[Record]:
+    points = np.array([row[0] for row in rows], np.int64)
+    vectors: list[dict[str, Floats]] = [{} for _ in rows]
+    for name in names:
+        for place, vector in _stored(snapshot, name, points):
+            vectors[place][name] = vector
+    return [
+        Record(UUID(bytes=point), asset, payloads.decode(text), found)
+        for (_, point, asset, text), found in zip(rows, vectors, strict=True)
+    ]
+
+
+def _stored(snapshot: Snapshot, name: str, points: Ints) -> Iterator[tuple[int, Floats]]:
+    vectors = snapshot.view.vectors[name]
+    positions, here = vectors.rows.find(points)
+    if here.any():
+        yield from zip(np.flatnonzero(here).tolist(), vectors.gather(positions[here]), strict=True)

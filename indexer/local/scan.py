@@ -1,0 +1,63 @@
+"""Exact search: candidates by a float32 scan, then their scores in float64 and their order."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import CollectionDamaged
+from indexer.local.view import Bools, Ints, Vectors
+
+Floats = NDArray[np.float32]
+
+_GATHER_SHARE = 0.25
+"""Below this share of matching rows, gathering them is cheaper than scanning all."""
+_GATHER_ROWS = 4096
+
+
+def scan(vectors: Vectors, query: Floats, wanted: Bools, limit: int) -> Ints:
+    """Positions of the best rows: all that may be among the first `limit` of those wanted.
+
+    `query` is a unit float32 `[dim]`, `wanted` bool `[n]`. The scores are float32 sums whose last
+    digits depend on where a row stands, so rows within their error of the last are included.
+    """
+    count = int(np.count_nonzero(wanted))
+    limit = min(limit, count)
+    if count == 0:
+        return np.empty(0, np.int64)
+    if count < _GATHER_SHARE * len(wanted):
+        positions = np.flatnonzero(wanted)
+        return positions[_best(_gathered_scores(vectors, query, positions), query, limit)]
+    scores = np.empty(len(wanted), np.float32)
+    for start, block in zip(vectors.starts, vectors.blocks.values(), strict=True):
+        np.dot(block, query, out=scores[start : start + len(block)])
+    if count < len(wanted):
+        scores[~wanted] = -np.inf
+    return _best(scores, query, limit)
+
+
+def exact_scores(vectors: Vectors, query: Floats, positions: Ints) -> NDArray[np.float64]:
+    """Cosines, float64 `[m]`; the same for equal vectors, wherever they stand."""
+    scores = np.empty(len(positions))
+    precise = query.astype(np.float64)
+    for start in range(0, len(positions), _GATHER_ROWS):
+        part = slice(start, start + _GATHER_ROWS)
+        rows = vectors.gather(positions[part]).astype(np.float64)
+        rows *= precise
+        rows.sum(axis=1, out=scores[part])
+    return scores.clip(-1.0, 1.0)
+
+
+def _gathered_scores(vectors: Vectors, query: Floats, positions: Ints) -> Floats:
+    scores = np.empty(len(positions), np.float32)
+    for start in range(0, len(positions), _GATHER_ROWS):
+        part = slice(start, start + _GATHER_ROWS)
+        np.dot(vectors.gather(positions[part]), query, out=scores[part])
+    return scores
+
+
+def _best(scores: Floats, query: Floats, limit: int) -> Ints:
+    if not np.isfinite(scores.max()):
+        raise CollectionDamaged("a stored vector has NaN or infinite values; run verify")
+    last = np.partition(scores, len(scores) - limit)[len(scores) - limit]
+    # The bound of a float32 dot product of unit vectors, for both sides of the comparison.
+    error = len(query) * np.finfo(np.float32).eps
+    return np.flatnonzero(scores >= last - error)

@@ -1,0 +1,118 @@
+"""The tables of a collection, as numbered migrations; docs/index.md explains each column."""
+
+import json
+import sqlite3
+from uuid import UUID
+
+from indexer.base import Schema
+from indexer.errors import CollectionDamaged, NewerFormat
+
+MIGRATIONS = (
+    """
+    CREATE TABLE collection (
+        one INTEGER PRIMARY KEY CHECK (one = 1),
+        uid BLOB NOT NULL,
+        vectors TEXT NOT NULL,
+        encoder TEXT NOT NULL,
+        fingerprint TEXT NOT NULL,
+        file_bytes INTEGER NOT NULL,
+        version INTEGER NOT NULL,
+        layout INTEGER NOT NULL
+    );
+    CREATE TABLE point (
+        rowid INTEGER PRIMARY KEY AUTOINCREMENT,
+        id BLOB NOT NULL,
+        asset TEXT NOT NULL,
+        born INTEGER,
+        died INTEGER,
+        payload TEXT NOT NULL
+    );
+    CREATE UNIQUE INDEX point_live ON point (id) WHERE died IS NULL AND born IS NOT NULL;
+    CREATE UNIQUE INDEX point_unpublished ON point (id) WHERE died IS NULL AND born IS NULL;
+    CREATE INDEX point_asset ON point (asset) WHERE died IS NULL;
+    CREATE INDEX point_died ON point (died) WHERE died IS NOT NULL;
+    CREATE TABLE kv (
+        key TEXT NOT NULL,
+        type TEXT NOT NULL,
+        value NOT NULL,
+        point INTEGER NOT NULL,
+        PRIMARY KEY (key, type, value, point)
+    ) WITHOUT ROWID;
+    CREATE TABLE raw_file (
+        name TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        slots INTEGER NOT NULL,
+        PRIMARY KEY (name, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE raw_range (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        file INTEGER NOT NULL,
+        slot INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        crc32 INTEGER NOT NULL,
+        points BLOB NOT NULL
+    );
+    CREATE TABLE ledger (
+        asset TEXT PRIMARY KEY,
+        status TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        content_hash TEXT NOT NULL,
+        points INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        updated REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX ledger_status ON ledger (status, asset);
+    CREATE INDEX ledger_hash ON ledger (content_hash) WHERE status = 'done';
+    """,
+)
+"""Append-only: a collection that was made by migration n is brought up by those after it."""
+
+
+def format_version(connection: sqlite3.Connection, name: str) -> int:
+    """How many migrations the collection has seen; raises `NewerFormat` above what we know."""
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    if version > len(MIGRATIONS):
+        raise NewerFormat(
+            f"collection {name!r} has storage format {version}; this version of polylens reads up "
+            f"to {len(MIGRATIONS)}. Upgrade polylens, or restore a snapshot made by this version."
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, version: int) -> None:
+    """Apply the migrations after `version`, each in a transaction of its own."""
+    for number, script in enumerate(MIGRATIONS[version:], version + 1):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
+        )
+
+
+def write_schema(
+    connection: sqlite3.Connection, uid: UUID, schema: Schema, file_bytes: int
+) -> None:
+    connection.execute(
+        "INSERT INTO collection VALUES (1, ?, ?, ?, ?, ?, 0, 0)",
+        (
+            uid.bytes,
+            json.dumps(dict(schema.vectors)),
+            schema.encoder,
+            json.dumps(dict(schema.fingerprint)),
+            file_bytes,
+        ),
+    )
+
+
+def read_schema(connection: sqlite3.Connection) -> tuple[UUID, Schema, int]:
+    """The collection's own id, what it is made for, and how many bytes a raw file may have."""
+    row = connection.execute(
+        "SELECT uid, vectors, encoder, fingerprint, file_bytes FROM collection"
+    ).fetchone()
+    if row is None:
+        raise CollectionDamaged("the database of the collection lacks its description")
+    uid, vectors, encoder, fingerprint, file_bytes = row
+    schema = Schema(json.loads(vectors), encoder, json.loads(fingerprint))
+    return UUID(bytes=uid), schema, file_bytes

@@ -1,0 +1,139 @@
+"""What one commit changes: rows first, then the raw vectors they need, then their lengths."""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.local import payload as payloads
+from indexer.local.points import Prepared
+
+_CHUNK = 1000
+T = TypeVar("T")
+
+
+@dataclass
+class Pending:
+    """Vectors of one name that wait to be appended, and the rows they belong to."""
+
+    points: list[NDArray[np.int64]] = field(default_factory=list)
+    vectors: list[NDArray[np.float32]] = field(default_factory=list)
+
+
+class Transaction:
+    """An open SQLite transaction under the commit lock, numbered `version`.
+
+    `pending` maps vector name -> what is to be appended before the transaction commits; `touched`
+    names the raw files (vector name, number) it was appended to. `changes` counts rows written.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self.connection = connection
+        self.pending: dict[str, Pending] = {}
+        self.touched: set[tuple[str, int]] = set()
+        self.changes = 0
+        row = connection.execute("SELECT version FROM collection").fetchone()
+        self.version: int = row[0] + 1
+        row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'point'").fetchone()
+        self._last_row: int = row[0] if row else 0
+
+    def attempt(self, operation: Callable[["Transaction"], T]) -> T:
+        """Run an operation; if it raises, nothing of it stays in the transaction."""
+        before = self._last_row, self.changes
+        lengths = {name: len(pending.points) for name, pending in self.pending.items()}
+        self.connection.execute("SAVEPOINT operation")
+        try:
+            result = operation(self)
+        except BaseException:
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK TO operation")
+            self._last_row, self.changes = before
+            for name, pending in self.pending.items():
+                del pending.points[lengths.get(name, 0) :]
+                del pending.vectors[lengths.get(name, 0) :]
+            raise
+        finally:
+            if self.connection.in_transaction:
+                self.connection.execute("RELEASE operation")
+        return result
+
+    def execute(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
+        self.connection.executemany(sql, rows)
+        self.changes += len(rows)
+
+    def upsert(self, batch: Prepared) -> None:
+        """Store points; live ones of the same ids die."""
+        self.kill(self.live(batch.ids))
+        self._insert(batch)
+
+    def live(self, ids: Iterable[bytes]) -> list[int]:
+        """The rows of the points of these ids that exist, in no order."""
+        where = "died IS NULL AND born IS NOT NULL AND id IN"
+        return [
+            row for (row,) in select_in(self.connection, f"rowid FROM point WHERE {where}", ids)
+        ]
+
+    def of_assets(self, assets: Iterable[str]) -> list[int]:
+        """The rows of all points of these assets, published or not."""
+        where = "died IS NULL AND asset IN"
+        found = select_in(self.connection, f"rowid FROM point WHERE {where}", assets)
+        return [row for (row,) in found]
+
+    def texts(self, rows: Iterable[int]) -> list[tuple[int, str]]:
+        """Row and payload text of each."""
+        return list(select_in(self.connection, "rowid, payload FROM point WHERE rowid IN", rows))
+
+    def kill(self, rows: Sequence[int]) -> None:
+        """Remove rows from what is visible and from the index of payloads."""
+        found = self.texts(rows)
+        self._forget((row, payloads.entries(payloads.decode(text))) for row, text in found)
+        self.execute("UPDATE point SET died = ? WHERE rowid = ?", [(self.version, r) for r in rows])
+
+    def rewrite_payload(self, row: int, old: str, new: str) -> None:
+        """Change the payload of a live row from one text to another."""
+        before = payloads.entries(payloads.decode(old))
+        after = payloads.entries(payloads.decode(new))
+        self._forget([(row, before - after)])
+        self._index([(row, after - before)])
+        self.execute("UPDATE point SET payload = ? WHERE rowid = ?", [(new, row)])
+
+    def _insert(self, batch: Prepared) -> None:
+        first = self._last_row + 1
+        self._last_row += len(batch.ids)
+        rows = range(first, first + len(batch.ids))
+        columns = zip(rows, batch.ids, batch.assets, batch.texts, strict=True)
+        self.execute(
+            "INSERT INTO point (rowid, id, asset, payload, born) VALUES (?, ?, ?, ?, ?)",
+            [(*row, self.version) for row in columns],
+        )
+        self._index(zip(rows, batch.entries, strict=True))
+        for name, (positions, vectors) in batch.vectors.items():
+            pending = self.pending.setdefault(name, Pending())
+            pending.points.append(positions + first)
+            pending.vectors.append(vectors)
+
+    def _index(self, entries: Iterable[tuple[int, set[payloads.Entry]]]) -> None:
+        self.execute(
+            "INSERT INTO kv VALUES (?, ?, ?, ?)",
+            [(*entry, row) for row, found in entries for entry in found],
+        )
+
+    def _forget(self, entries: Iterable[tuple[int, set[payloads.Entry]]]) -> None:
+        self.execute(
+            "DELETE FROM kv WHERE key = ? AND type = ? AND value = ? AND point = ?",
+            [(*entry, row) for row, found in entries for entry in found],
+        )
+
+
+def select_in(
+    connection: sqlite3.Connection, select: str, values: Iterable[object]
+) -> Iterator[tuple[Any, ...]]:
+    """Rows of `SELECT select (values)`, for any number of values; `select` is never user input."""
+    remaining = iter(values)
+    while chunk := list(islice(remaining, _CHUNK)):
+        marks = ",".join("?" * len(chunk))
+        yield from connection.execute(f"SELECT {select} ({marks})", chunk)
