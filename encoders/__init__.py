@@ -6,6 +6,7 @@ from encoders.errors import (
     EncoderError,
     EncoderMismatch,
     InvalidInput,
+    InvalidOption,
     ModelUnavailable,
     UnknownEncoder,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "EncoderInfo",
     "EncoderMismatch",
     "InvalidInput",
+    "InvalidOption",
     "LoadOptions",
     "Modality",
     "ModelUnavailable",

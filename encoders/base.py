@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from encoders.errors import InvalidInput
+
 Modality = Literal["text", "image"]
 Vectors = dict[str, NDArray[np.float32]]
 """Vector name -> float32 `[n, dim]`, one row per input."""
@@ -24,7 +26,7 @@ class EncoderInfo:
     """What a caller must know of an encoder before using it.
 
     `vectors` maps each vector name to its dimension. `fingerprint` maps a part ("vectors", "text",
-    "image") to a hash of everything that decides its numbers; parts that were not loaded are absent.
+    "image") to a hash of everything that decides its numbers; parts not loaded are absent.
     `match_threshold` is the text-to-image cosine under which a hit is no good match, or None where
     it was never measured.
     """
@@ -70,13 +72,40 @@ class Encoder(Protocol):
 
 def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
     """Rows scaled to norm 1 in float32, `[n, dim]`; a zero row stays zero."""
-    rows = np.asarray(rows, dtype=np.float32)
-    norms = np.linalg.norm(rows, axis=-1, keepdims=True)
-    return rows / np.where(norms == 0, 1, norms)
+    single = np.asarray(rows, dtype=np.float32)
+    norms: NDArray[np.float32] = np.linalg.norm(single, axis=-1, keepdims=True).astype(np.float32)
+    norms[norms == 0] = 1
+    return single / norms
 
 
 def as_rgb(image: RGBImage) -> Image.Image:
-    """A PIL image in mode RGB; arrays must be uint8 `[height, width, 3]`."""
+    """A PIL image in mode RGB; raises `InvalidInput` for what is no image or has no pixels."""
     if isinstance(image, Image.Image):
+        return _loaded(image)
+    if image.dtype != np.uint8 or image.ndim != 3 or image.shape[-1] != 3 or image.size == 0:
+        raise InvalidInput(
+            "an image array must be uint8 [height, width, 3], "
+            f"not {image.dtype} {list(image.shape)}"
+        )
+    return Image.fromarray(image)
+
+
+def require_texts(texts: Sequence[str]) -> None:
+    """Raise `InvalidInput` for a text without a word or with half a surrogate pair in it."""
+    for position, text in enumerate(texts):
+        if not text.strip():
+            raise InvalidInput(f"text {position} is empty: give at least one word")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(f"text {position} is not valid Unicode") from None
+
+
+def _loaded(image: Image.Image) -> Image.Image:
+    if image.width == 0 or image.height == 0:
+        raise InvalidInput("the image has no pixels")
+    try:
+        image.load()  # pillow decodes on first use
         return image if image.mode == "RGB" else image.convert("RGB")
-    return Image.fromarray(image, "RGB")
+    except (OSError, ValueError, SyntaxError) as error:
+        raise InvalidInput(f"the image cannot be decoded: {error}") from error

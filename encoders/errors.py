@@ -2,9 +2,10 @@
 
 EncoderError
 ├── UnknownEncoder         no encoder of that name, and no checkpoint there
-├── ModelUnavailable       weights are not on this machine (the message says which command gets them)
+├── ModelUnavailable       weights are not on this machine (the message says what gets them)
 ├── CheckpointError        files are there but cannot be trusted or used as asked
 ├── EncoderMismatch        a collection was made by another encoder
+├── InvalidOption          a device, dtype, tower or vector name that is not there
 └── InvalidInput           a text or an image that cannot be encoded
 """
 
@@ -27,6 +28,10 @@ class CheckpointError(EncoderError):
 
 class EncoderMismatch(EncoderError):
     """Vectors of two different encoders would meet in one collection."""
+
+
+class InvalidOption(EncoderError):
+    """A device, dtype, tower or vector name that this machine or encoder does not have."""
 
 
 class InvalidInput(EncoderError):

@@ -1,4 +1,4 @@
-"""A deterministic encoder without a model: for tests and demos of the plumbing, never for quality."""
+"""A deterministic encoder without a model: for tests and demos of the plumbing, not quality."""
 
 import hashlib
 import re
@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-from encoders.base import EncoderInfo, Pixels, RGBImage, Vectors, as_rgb, unit
-from encoders.errors import InvalidInput
+from encoders.base import EncoderInfo, Pixels, RGBImage, Vectors, as_rgb, require_texts, unit
 from encoders.fingerprint import digest
 
 GRID = 4  # an image is its 4 x 4 thumbnail
@@ -48,7 +47,9 @@ class FakeEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit rows `[len(texts), 48]`; raises `InvalidInput` on an empty text."""
-        return {"default": unit(np.stack([_embed_text(text) for text in texts]))}
+        require_texts(texts)
+        rows = np.reshape([_embed_text(text) for text in texts], (len(texts), DIM))
+        return {"default": unit(rows)}
 
     def preprocess(self, image: RGBImage) -> Pixels:
         """The image's thumbnail as uint8 `[4, 4, 3]`."""
@@ -57,7 +58,7 @@ class FakeEncoder:
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), 48]`, see `Encoder.encode_pixels`."""
-        rows = _centre(np.stack(pixels).reshape(len(pixels), DIM))
+        rows = _centre(np.reshape(np.asarray(pixels, dtype=np.uint8), (len(pixels), DIM)))
         return {"default": unit(rows) if normalize else rows}
 
     def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
@@ -66,8 +67,6 @@ class FakeEncoder:
 
 
 def _embed_text(text: str) -> NDArray[np.float32]:
-    if not text.strip():
-        raise InvalidInput("the text is empty: give at least one word")
     words = re.findall(r"\w+", text.lower())
     colours = [ImageColor.getrgb(word)[:3] for word in words if word in COLOURS]
     if colours:
@@ -78,4 +77,4 @@ def _embed_text(text: str) -> NDArray[np.float32]:
 
 def _centre(values: NDArray[np.generic]) -> NDArray[np.float32]:
     """Bytes 0-255 to about -0.5..0.5, never exactly zero, so that grey has a direction too."""
-    return (values.astype(np.float32) - 127.3) / 255
+    return (values.astype(np.float32) - np.float32(127.3)) / np.float32(255)

@@ -1,0 +1,59 @@
+"""Which devices a model runs on, and in which number format."""
+
+from typing import TYPE_CHECKING
+
+from encoders.errors import InvalidOption
+
+if TYPE_CHECKING:
+    import torch
+
+
+def parse_devices(spec: str | None) -> "list[torch.device]":
+    """Devices of a comma-separated list such as "cpu" or "cuda:0,cuda:1".
+
+    None means one device: the first CUDA GPU, else Apple's, else the CPU. A device may be named
+    twice. Raises `InvalidOption` for a device this machine does not have.
+    """
+    import torch
+
+    if spec is None:
+        spec = "cuda:0" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
+    return [_parse_device(name.strip()) for name in spec.split(",")]
+
+
+def parse_dtype(name: str | None, device: "torch.device") -> "torch.dtype":
+    """The floating-point dtype of that name; None means bfloat16 on CUDA and float32 elsewhere.
+
+    Raises `InvalidOption` for any other name.
+    """
+    import torch
+
+    if name is None:
+        return torch.bfloat16 if device.type == "cuda" else torch.float32
+    known = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+    if name not in known:
+        raise InvalidOption(f"no dtype is called {name!r}: use one of {', '.join(known)}")
+    return known[name]
+
+
+def _parse_device(name: str) -> "torch.device":
+    import torch
+
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InvalidOption(f"{name!r} is no device: use cpu, cuda:0 or mps") from None
+    present = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(_has_mps()),
+    }
+    if (device.index or 0) >= present.get(device.type, 0):
+        raise InvalidOption(f"this machine has no device {name!r}, or torch was built without it")
+    return device
+
+
+def _has_mps() -> bool:
+    import torch
+
+    return torch.backends.mps.is_available()

@@ -1,0 +1,33 @@
+"""Device lists and dtypes by name."""
+
+import pytest
+import torch
+
+from encoders.devices import parse_devices, parse_dtype
+from encoders.errors import InvalidOption
+
+
+def test_a_list_may_name_a_device_twice() -> None:
+    assert parse_devices("cpu, cpu") == [torch.device("cpu")] * 2
+
+
+def test_one_device_is_chosen_by_default() -> None:
+    (device,) = parse_devices(None)
+    torch.zeros(1, device=device)
+
+
+@pytest.mark.parametrize("name", ["", "gpu", "cuda:99", "cpu,,cpu", "meta"])
+def test_a_device_that_is_not_there_is_refused(name: str) -> None:
+    with pytest.raises(InvalidOption, match="device"):
+        parse_devices(name)
+
+
+def test_the_default_dtype_follows_the_device() -> None:
+    assert parse_dtype(None, torch.device("cpu")) == torch.float32
+    assert parse_dtype(None, torch.device("cuda")) == torch.bfloat16
+    assert parse_dtype("float16", torch.device("cpu")) == torch.float16
+
+
+def test_an_unknown_dtype_lists_the_known_ones() -> None:
+    with pytest.raises(InvalidOption, match="bfloat16"):
+        parse_dtype("int8", torch.device("cpu"))
