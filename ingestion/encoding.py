@@ -1,0 +1,149 @@
+"""The second stage: batches of frames through the encoder, pooled into points."""
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from encoders import Encoder, EncoderError, Vectors, unit
+from indexer.base import Point, point_id
+from ingestion.errors import EncodingStopped
+from ingestion.jobs import Frame, Job, Outcome, PoolKey
+from ingestion.pipes import Finished, Pipe, Window
+from ingestion.progress import Meter
+
+log = logging.getLogger(__name__)
+LINGER = 0.05  # seconds without news after which a batch goes as it is
+HOPELESS = 16  # single images in a row that the encoder failed on: more than bad luck
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """An outcome and the points it has, their vectors of unit norm."""
+
+    outcome: Outcome
+    points: list[Point]
+
+
+@dataclass
+class EncodeStage:
+    """Takes frames and outcomes, gives outcomes with their points, in the same order.
+
+    `names` are the vector names the collection keeps.
+    """
+
+    encoder: Encoder
+    names: Sequence[str]
+    batch_size: int
+    window: Window
+    source: Pipe[Frame | Outcome]
+    target: Pipe[Encoded]
+    meter: Meter
+    _pools: dict[Job, "_Pools"] = field(default_factory=dict)
+    _failures: int = 0
+
+    def run(self) -> None:
+        """Until the source is finished."""
+        for batch in self._batches():
+            frames = [message for message in batch if isinstance(message, Frame)]
+            rows = iter(self._encode(frames))
+            self.window.give_back(sum(frame.cost for frame in frames))
+            for message in batch:
+                if isinstance(message, Frame):
+                    self._pool(message, next(rows))
+                else:
+                    self.target.put(self._finish(message))
+        self.target.finish()
+
+    def _batches(self) -> Iterator[list[Frame | Outcome]]:
+        """Messages in order, with up to `batch_size` frames; fewer when none come for a while."""
+        batch: list[Frame | Outcome] = []
+        frames = 0
+        while True:
+            try:
+                message = self.source.poll(LINGER) if batch else self.source.get()
+            except Finished:
+                if batch:
+                    yield batch
+                return
+            if message is not None:
+                batch.append(message)
+                frames += isinstance(message, Frame)
+            if batch and (message is None or frames == self.batch_size):
+                yield batch
+                batch, frames = [], 0
+
+    def _encode(self, frames: Sequence[Frame]) -> list["Vectors | str"]:
+        """The row `[dim]` of each frame per vector name, or the reason there is none.
+
+        A batch that fails is halved, down to the image that is to blame.
+        """
+        if not frames:
+            return []
+        start = time.perf_counter()
+        try:
+            vectors = self.encoder.encode_pixels([f.pixels for f in frames], normalize=False)
+        except Exception as error:  # noqa: BLE001 - out of memory has no type of its own
+            if len(frames) == 1:
+                return [self._give_up(frames[0], error)]
+            middle = len(frames) // 2
+            return [*self._encode(frames[:middle]), *self._encode(frames[middle:])]
+        self._failures = 0
+        self.meter.add(len(frames), time.perf_counter() - start)
+        return [{name: vectors[name][at] for name in self.names} for at in range(len(frames))]
+
+    def _give_up(self, frame: Frame, error: Exception) -> str:
+        reason = f"the encoder failed on it: {error or type(error).__name__}"
+        if isinstance(error, EncoderError):
+            return reason
+        log.warning("encoding %s failed", frame.job.item.asset, exc_info=error)
+        self._failures += 1
+        if self._failures >= HOPELESS:
+            raise EncodingStopped(
+                f"the encoder fails on everything it is given: {error}"
+            ) from error
+        return reason
+
+    def _pool(self, frame: Frame, row: "Vectors | str") -> None:
+        pools = self._pools.setdefault(frame.job, _Pools())
+        if isinstance(row, str):
+            pools.reason = row
+            return
+        for key in frame.pools:
+            pools.add(key, row)
+
+    def _finish(self, outcome: Outcome) -> Encoded:
+        pools = self._pools.pop(outcome.job, _Pools())
+        if outcome.status != "done" or outcome.touched:
+            return Encoded(outcome, [])
+        if pools.reason:
+            return Encoded(replace(outcome, status="failed", reason=pools.reason), [])
+        asset = outcome.job.item.asset
+        points = [
+            Point(point_id(asset, *key), asset, pools.mean(key), payload)
+            for key, payload in outcome.points.items()
+        ]
+        return Encoded(outcome, points)
+
+
+@dataclass
+class _Pools:
+    """The vectors of one file, while its frames come in."""
+
+    reason: str = ""
+    _sums: dict[PoolKey, dict[str, NDArray[np.float32]]] = field(
+        default_factory=lambda: defaultdict(dict)
+    )
+
+    def add(self, key: PoolKey, row: Vectors) -> None:
+        sums = self._sums[key]
+        for name, values in row.items():
+            sums[name] = sums[name] + values if name in sums else values
+
+    def mean(self, key: PoolKey) -> Vectors:
+        """The unit vector of the mean, which is that of the sum."""
+        return {name: unit(values) for name, values in self._sums[key].items()}

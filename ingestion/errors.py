@@ -1,0 +1,33 @@
+"""Errors ingestion raises; the edges (HTTP, command line) translate them once.
+
+IngestError
+├── PathNotFound           the file or folder to ingest does not exist
+├── NothingFound           it holds no file, or the globs leave none
+├── EncodingStopped        the encoder fails on everything it is given
+└── MediaError             one file cannot be used; the ledger records it as failed
+    └── NotMedia           it is no image and no video; the ledger records it as skipped
+"""
+
+
+class IngestError(Exception):
+    """Base of every error raised in `ingestion`; its text is fit for a person to read."""
+
+
+class PathNotFound(IngestError):
+    """The file or folder to ingest does not exist."""
+
+
+class NothingFound(IngestError):
+    """There is no file to ingest."""
+
+
+class EncodingStopped(IngestError):
+    """The encoder fails on everything: the fault is not in the files."""
+
+
+class MediaError(IngestError):
+    """A file that cannot be decoded, or may not be; the text is the reason."""
+
+
+class NotMedia(MediaError):
+    """A file of a kind that is left alone."""

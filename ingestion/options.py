@@ -1,0 +1,71 @@
+"""How to ingest."""
+
+import os
+from dataclasses import asdict, dataclass, field
+
+from encoders import EncoderInfo
+from encoders.fingerprint import digest
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one image may cost: `max_bytes` of file, `max_pixels` once decoded."""
+
+    max_bytes: int = 512 * MIB
+    max_pixels: int = 200_000_000
+
+
+@dataclass(frozen=True)
+class VideoOptions:
+    """How a video becomes vectors.
+
+    The whole video is the mean of `frames` uniform ones; each segment of `segment_seconds` is the
+    mean of `segment_frames` in it. InternVL's published video retrieval used 8 frames.
+    """
+
+    frames: int = 8
+    segment_seconds: float = 4.0
+    segment_frames: int = 4
+
+
+def default_workers() -> int:
+    """Decoding threads: one a core, to 8."""
+    return min(os.cpu_count() or 1, 8)
+
+
+@dataclass(frozen=True)
+class IngestOptions:
+    """How to ingest; only `video` decides what is stored.
+
+    `workers` threads decode; the encoder gets up to `batch_size` images at once; pixels being
+    decoded or waiting take up to `window_bytes`. Files that failed before are tried again when they
+    changed, or all of them with `retry_failed`.
+    """
+
+    workers: int = field(default_factory=default_workers)
+    batch_size: int = 32
+    window_bytes: int = 512 * MIB
+    limits: Limits = field(default_factory=Limits)
+    video: VideoOptions = field(default_factory=VideoOptions)
+    retry_failed: bool = False
+
+
+@dataclass(frozen=True)
+class Fingerprints:
+    """What makes stored vectors current, per kind of file: the encoder and the options."""
+
+    image: str
+    video: str
+
+    @classmethod
+    def of(cls, info: EncoderInfo, options: IngestOptions) -> "Fingerprints":
+        parts = {name: info.fingerprint.get(name, "") for name in ("vectors", "image")}
+        return cls(
+            image=digest("image 1", parts),
+            video=digest("video 1", parts, asdict(options.video)),
+        )
+
+    def __contains__(self, fingerprint: str) -> bool:
+        return fingerprint in (self.image, self.video)

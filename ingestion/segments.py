@@ -1,0 +1,153 @@
+"""Which frames of a video make which point, and what each point says."""
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from indexer.base import Payload
+from ingestion.errors import MediaError
+from ingestion.formats import Format
+from ingestion.jobs import PoolKey
+from ingestion.options import IngestOptions, VideoOptions
+from ingestion.video import RGBFrame, Times, Video, shown_at
+
+WHOLE: PoolKey = ("video", 0)
+BLACK = 24  # of 255: no part of a black frame is brighter
+ALIKE = 1.0  # of 255: mean difference under which a frame repeats another
+SIDE = 32  # frames are compared as thumbnails of this size
+
+
+class Clip:
+    """A video on its way to points: a streamed reading, in constant memory."""
+
+    def __init__(self, path: Path, format_: Format, options: IngestOptions) -> None:
+        """Raises `MediaError` where there is nothing to see."""
+        self._video = Video(path, options.limits)
+        self._options = options.video
+        self._gate = Gate()
+        self._format = format_.name
+        self._size = (0, 0)
+
+    def frames(self) -> Iterator[tuple[RGBFrame, tuple[PoolKey, ...]]]:
+        """The frames worth encoding, in order, and the points that each is part of."""
+        wanted = samples(self._video.times, self._video.duration, self._options)
+        for shot in self._video.shots([sample.time for sample in wanted]):
+            self._size = shot.image.shape[:2]
+            pools = self._gate.admit(wanted[shot.at], shot.time, shot.image)
+            if pools:
+                yield shot.image, pools
+
+    def points(self) -> dict[PoolKey, Payload]:
+        """What each point says, once all frames were read; raises `MediaError` if there is none.
+
+        `start`, `end`, `frame` (when its picture is shown) and `duration` are in seconds.
+        """
+        shown = self._gate.middles()
+        duration = self._video.duration
+        if not shown:
+            raise MediaError(self.damage() or "every frame is black")
+        height, width = self._size
+        file = {"format": self._format, "width": width, "height": height, "duration": duration}
+        parts = {WHOLE: Span(0.0, duration)} | {
+            span.key: span for span in spans(duration, self._options.segment_seconds)
+        }
+        return {
+            key: file | {"start": span.start, "end": span.end, "frame": shown[key]}
+            for key, span in parts.items()
+            if key in shown
+        }
+
+    def damage(self) -> str:
+        """What is wrong with the file, as far as it was read; empty where nothing is."""
+        return self._video.damage()
+
+
+@dataclass(frozen=True)
+class Span:
+    """A segment, [start, end] in seconds."""
+
+    start: float
+    end: float
+
+    @property
+    def key(self) -> PoolKey:
+        return ("segment", round(self.start * 1000))
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A frame to read, by its time, and the points it is part of."""
+
+    time: float
+    pools: tuple[PoolKey, ...]
+
+
+def spans(duration: float, seconds: float) -> list[Span]:
+    """Segments of `seconds` over `duration`; a rest shorter than half of one joins the last."""
+    count = max(1, int(duration / seconds + 0.5))
+    starts = [at * seconds for at in range(count)]
+    return [Span(start, end) for start, end in zip(starts, [*starts[1:], duration], strict=True)]
+
+
+def samples(times: Times, duration: float, options: VideoOptions) -> list[Sample]:
+    """The frames to read of a video whose frames are shown at `times`, ascending."""
+    pools: dict[int, list[PoolKey]] = defaultdict(list)
+    for index in uniform(len(times), options.frames):
+        pools[index].append(WHOLE)
+    for span in spans(duration, options.segment_seconds):
+        step = (span.end - span.start) / options.segment_frames
+        middles = (span.start + (at + 0.5) * step for at in range(options.segment_frames))
+        for index in sorted({shown_at(times, middle) for middle in middles}):
+            pools[index].append(span.key)
+    return [Sample(float(times[index]), tuple(pools[index])) for index in sorted(pools)]
+
+
+def uniform(total: int, count: int) -> list[int]:
+    """`count` frames of `total`, each in the middle of its interval, as InternVL samples."""
+    interval = max(total // count, 1)
+    return sorted({min(interval * at + interval // 2, total - 1) for at in range(count)})
+
+
+@dataclass
+class Gate:
+    """Lets through the frames worth encoding, and remembers when they were.
+
+    Black frames go nowhere; one that repeats the one before it in its segment does not count there
+    twice. The whole video keeps its uniform frames, black ones aside, as published.
+    """
+
+    _times: dict[PoolKey, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _last: tuple[PoolKey, NDArray[np.int16]] = (WHOLE, np.zeros((SIDE, SIDE), dtype=np.int16))
+
+    def admit(self, sample: Sample, time: float, image: RGBFrame) -> tuple[PoolKey, ...]:
+        """The points that a frame is to be part of."""
+        small = _thumbnail(image)
+        if small.max() <= BLACK:
+            return ()
+        admitted = tuple(key for key in sample.pools if self._is_new(key, small))
+        for key in admitted:
+            self._times[key].append(time)
+        return admitted
+
+    def middles(self) -> Mapping[PoolKey, float]:
+        """For each point, when the frame that stands for it is shown: the middle one of its own."""
+        return {key: times[len(times) // 2] for key, times in self._times.items()}
+
+    def _is_new(self, key: PoolKey, small: NDArray[np.int16]) -> bool:
+        if key == WHOLE:
+            return True
+        segment, last = self._last
+        if segment == key and np.abs(small - last).mean() < ALIKE:
+            return False
+        self._last = (key, small)
+        return True
+
+
+def _thumbnail(image: RGBFrame) -> NDArray[np.int16]:
+    grey = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX).convert("L")
+    return np.asarray(grey, dtype=np.int16)

@@ -1,0 +1,122 @@
+"""The third stage: outcomes into the collection and its ledger."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from indexer.base import AssetWrite, Collection
+from indexer.errors import CollectionBusy, InvalidPoint
+from ingestion.encoding import Encoded
+from ingestion.pipes import Finished, Pipe
+from ingestion.progress import FileEvent, Meter, News, Settled
+
+T = TypeVar("T")
+COMMIT_FILES = 256  # at most so many files in one commit
+COMMIT_POINTS = 4096  # a commit is closed once it has so many points
+BUSY_TRIES = 5
+
+
+@dataclass
+class WriteStage:
+    """Commits what has come since the last commit, then tells of each file."""
+
+    collection: Collection
+    source: Pipe[Encoded]
+    news: Pipe[News]
+    meter: Meter
+
+    def run(self) -> None:
+        """Until the source is finished."""
+        for batch in self._batches():
+            start = time.perf_counter()
+            written = self._commit(batch)
+            points = sum(len(one.points) for one in written)
+            self.meter.add(points, time.perf_counter() - start)
+            for one in written:
+                self.news.put(_settled(one))
+        self.news.finish()
+
+    def _batches(self) -> Iterator[list[Encoded]]:
+        """What there is, up to the size of a commit, each asset once."""
+        batch: dict[str, Encoded] = {}
+        while True:
+            try:
+                one = self.source.poll(0) if batch else self.source.get()
+            except Finished:
+                if batch:
+                    yield list(batch.values())
+                return
+            if batch and (one is None or _is_full(batch) or one.outcome.job.item.asset in batch):
+                yield list(batch.values())
+                batch = {}
+            if one is not None:
+                batch[one.outcome.job.item.asset] = one
+
+    def _commit(self, batch: Sequence[Encoded]) -> list[Encoded]:
+        """Write a batch; a point that cannot be stored fails its file alone."""
+        noted = self._note_twins(batch)
+        try:
+            patiently(lambda: self._write(noted))
+        except InvalidPoint as error:
+            if len(batch) == 1:
+                return self._commit([_refused(batch[0], error)])
+            return [written for one in batch for written in self._commit([one])]
+        return noted
+
+    def _write(self, batch: Sequence[Encoded]) -> None:
+        fresh = [one for one in batch if one.outcome.status == "done" and not one.outcome.touched]
+        if fresh:
+            self.collection.replace(
+                [
+                    AssetWrite(one.outcome.job.item.asset, one.points, one.outcome.row())
+                    for one in fresh
+                ]
+            )
+        rows = [one.outcome.row() for one in batch if one not in fresh]
+        if rows:
+            self.collection.ledger.record(rows)
+
+    def _note_twins(self, batch: Sequence[Encoded]) -> list[Encoded]:
+        """Say of each file done which earlier one has the same content."""
+        first = {
+            hash_: row.asset
+            for hash_, row in self.collection.ledger.by_hash(
+                [one.outcome.content_hash for one in batch if one.points]
+            ).items()
+        }
+        return [_note_twin(one, first) if one.points else one for one in batch]
+
+
+def patiently(write: Callable[[], T]) -> T:
+    """Try again where another writer held the collection for too long."""
+    for _ in range(BUSY_TRIES - 1):
+        try:
+            return write()
+        except CollectionBusy:
+            continue
+    return write()
+
+
+def _is_full(batch: dict[str, Encoded]) -> bool:
+    points = sum(len(one.points) for one in batch.values())
+    return len(batch) >= COMMIT_FILES or points >= COMMIT_POINTS
+
+
+def _note_twin(one: Encoded, first: dict[str, str]) -> Encoded:
+    asset = one.outcome.job.item.asset
+    twin = first.setdefault(one.outcome.content_hash, asset)
+    if twin == asset:
+        return one
+    reason = "; ".join(filter(None, (one.outcome.reason, f"same content as {twin}")))
+    return replace(one, outcome=replace(one.outcome, reason=reason))
+
+
+def _refused(one: Encoded, error: InvalidPoint) -> Encoded:
+    return Encoded(replace(one.outcome, status="failed", reason=str(error), points={}), [])
+
+
+def _settled(one: Encoded) -> Settled:
+    row = one.outcome.row()
+    event = FileEvent(row.asset, row.status, row.reason, len(one.points))
+    return Settled(event, row.size, one.outcome.touched)
