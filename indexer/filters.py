@@ -12,7 +12,7 @@ What a condition means:
 
 - Keys are dotted: `exif.taken` is `taken` inside the object `exif`; `faces[].name` is `name` in any
   object of the array `faces`. A name that holds a dot, a bracket or a double quote is written in
-  double quotes: `"a.b"`.
+  double quotes: `"a.b"`. The key `asset` is the URI of the point's asset, whatever the payload has.
 - An array matches when any of its elements does. Elements of an array inside an array are not seen.
 - A point without the field matches nothing but `is_empty`; so `must_not` lets such points through.
 - Nothing is converted: the text "1" is not 1, true is not 1, and 1.0 is not the integer 1 (`range`

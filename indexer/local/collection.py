@@ -1,8 +1,6 @@
 """A collection in a folder: SQLite and raw vector files, searched exactly."""
 
-import os
 import threading
-import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +16,7 @@ from indexer.errors import StorageError
 from indexer.filters import Filter
 from indexer.local import edit, read, verify
 from indexer.local.engine import Engine
+from indexer.local.forks import tell_forks
 from indexer.local.ledger import LocalLedger
 from indexer.local.points import prepare
 from indexer.local.transaction import Transaction
@@ -41,7 +40,7 @@ class LocalCollection:
         self._parts: Engine | None = Engine(folder, lock_timeout)
         self._schema = self._parts.schema
         self._ledger = LocalLedger(self._commit, self._connection)
-        _handles.add(self)
+        tell_forks(self)
 
     @property
     def name(self) -> str:
@@ -135,7 +134,6 @@ class LocalCollection:
         """Release files and connections; the object is of no use afterwards."""
         with self._opening:
             parts, self._parts, self._closed = self._parts, None, True
-        _handles.discard(self)
         if parts is not None:
             parts.close()
 
@@ -162,8 +160,8 @@ class LocalCollection:
         with self._engine().snapshot() as snapshot:
             yield snapshot.connection
 
-    def _leave_to_parent(self) -> None:
-        """In a forked child: open anew when needed, and never touch what was inherited."""
+    def after_fork(self) -> None:
+        """Open anew when next needed, and never touch what was inherited."""
         if self._parts is not None:
             self._parts.lock.close()
             _inherited.append(self._parts)
@@ -171,14 +169,5 @@ class LocalCollection:
         self._opening = threading.Lock()
 
 
-_handles: "weakref.WeakSet[LocalCollection]" = weakref.WeakSet()
 _inherited: list[Engine] = []
 """Kept for ever: closing a SQLite connection that another process opened would break its locks."""
-
-
-def _after_fork() -> None:
-    for handle in list(_handles):
-        handle._leave_to_parent()
-
-
-os.register_at_fork(after_in_child=_after_fork)

@@ -7,6 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.errors import CollectionDamaged
+from indexer.local import database, lock
 from indexer.local.commit import Committer
 from indexer.local.database import Readers, connect_writer, translated
 from indexer.local.filesystem import refuse_remote
@@ -31,6 +33,9 @@ class Engine:
 
     def __init__(self, folder: Path, lock_timeout: float) -> None:
         refuse_remote(folder)
+        for part in (database.FILE, lock.FILE):
+            if not (folder / part).is_file():
+                raise CollectionDamaged(f"collection {folder.name!r} lacks its file {part}")
         self._name = folder.name
         self._viewing = threading.Lock()
         with translated(f"open collection {self._name!r}"):
@@ -65,6 +70,8 @@ class Engine:
     def _upgrade(self, folder: Path) -> None:
         with self.readers.connection() as connection:
             version = format_version(connection, self._name)
+        if version == 0:
+            raise CollectionDamaged(f"the database of collection {self._name!r} is empty")
         if version < len(MIGRATIONS):
             with self.lock.held():
                 writer = connect_writer(folder)

@@ -27,6 +27,7 @@ from indexer.local.view import Bools, Ints, LeafCache, Rows
 Leaf = MatchCondition | RangeCondition | IsEmpty | HasId
 Query = tuple[str, list[object]]
 
+_ASSETS = "(SELECT 'asset' AS key, 's' AS type, asset AS value, rowid AS point FROM point)"
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 
@@ -80,7 +81,8 @@ class Matcher:
 def unknown_fields(connection: sqlite3.Connection, tree: Filter) -> list[str]:
     """The keys in a filter that no point has, in their order."""
     known = "SELECT 1 FROM kv WHERE key = ? LIMIT 1"
-    return [key for key in dict.fromkeys(_keys(tree)) if not _exists(connection, known, key)]
+    keys = dict.fromkeys(key for key in _keys(tree) if key != "asset")
+    return [key for key in keys if not _exists(connection, known, key)]
 
 
 def _exists(connection: sqlite3.Connection, sql: str, key: str) -> bool:
@@ -113,24 +115,28 @@ def _points(connection: sqlite3.Connection, query: Query) -> Ints:
 
 def _query(leaf: MatchCondition | RangeCondition | IsEmpty) -> Query:
     if isinstance(leaf, IsEmpty):
-        return "SELECT DISTINCT point FROM kv WHERE key = ?", [leaf.is_empty.key]
+        key = leaf.is_empty.key
+        return f"SELECT DISTINCT point FROM {_entries(key)} WHERE key = ?", [key]  # noqa: S608
     if isinstance(leaf, RangeCondition):
         return _range_query(leaf)
     return _match_query(leaf.key, leaf.match)
 
 
+def _entries(key: str) -> str:
+    """Where to look a key up: `asset` is a column of every point, the rest is payload."""
+    return _ASSETS if key == "asset" else "kv"
+
+
 def _match_query(key: str, match: MatchValue | MatchAny | MatchExcept) -> Query:
     if isinstance(match, MatchValue):
-        sql = "SELECT point FROM kv WHERE key = ? AND type = ? AND value = ?"
+        sql = f"SELECT point FROM {_entries(key)} WHERE key = ? AND type = ? AND value = ?"  # noqa: S608
         return sql, [key, *scalar_entry(match.value)]
     return _any_query(key, match) if isinstance(match, MatchAny) else _except_query(key, match)
 
 
 def _any_query(key: str, match: MatchAny) -> Query:
-    parts = [
-        ("SELECT point FROM kv WHERE key = ? AND type = ? AND value IN", [key, kind, *values])
-        for kind, values in _by_type(match.any)
-    ]
+    select = f"SELECT point FROM {_entries(key)} WHERE key = ? AND type = ? AND value IN"  # noqa: S608
+    parts = [(select, [key, kind, *values]) for kind, values in _by_type(match.any)]
     if not parts:
         return "SELECT point FROM kv WHERE 0", []
     sql = " UNION ALL ".join(f"{sql} ({_marks(values[2:])})" for sql, values in parts)
@@ -138,7 +144,7 @@ def _any_query(key: str, match: MatchAny) -> Query:
 
 
 def _except_query(key: str, match: MatchExcept) -> Query:
-    sql = "SELECT DISTINCT point FROM kv WHERE key = ? AND type NOT IN ('n', 't')"
+    sql = f"SELECT DISTINCT point FROM {_entries(key)} WHERE key = ? AND type NOT IN ('n', 't')"  # noqa: S608
     parameters: list[object] = [key]
     for kind, values in _by_type(match.except_):
         sql += f" AND NOT (type = ? AND value IN ({_marks(values)}))"
@@ -149,7 +155,7 @@ def _except_query(key: str, match: MatchExcept) -> Query:
 def _range_query(leaf: RangeCondition) -> Query:
     kinds = "t" if isinstance(leaf.range, DatetimeRange) else "if"
     bounds = [(_OPERATORS[name], _bound(value)) for name, value in leaf.range if value is not None]
-    sql = "SELECT point FROM kv WHERE key = ? AND type = ?"
+    sql = f"SELECT point FROM {_entries(leaf.key)} WHERE key = ? AND type = ?"  # noqa: S608
     sql += "".join(f" AND value {operator} ?" for operator, _ in bounds)
     values = [value for _, value in bounds]
     parameters = [part for kind in kinds for part in (leaf.key, kind, *values)]

@@ -104,14 +104,16 @@ def _hits(
     order = np.argsort(-scores, kind="stable")
     if len(order) > limit:
         order = order[scores[order] >= scores[order[limit - 1]]]
-    ids = _column(connection, "id", points[order])
-    ranked = sorted((-scores[i], ids[int(points[i])], i) for i in order)[:limit]
-    rows = _by_row(connection, [int(points[i]) for _, _, i in ranked])
-    hits = []
-    for _, _, i in ranked:
-        _, point, asset, text = rows[int(points[i])]
-        hits.append(Hit(UUID(bytes=point), asset, float(scores[i]), payloads.decode(text)))
-    return hits
+    numbers = points[order].tolist()
+    rows = _by_row(connection, numbers)
+    found = sorted(
+        (-score, *rows[number][1:])
+        for score, number in zip(scores[order].tolist(), numbers, strict=True)
+    )
+    return [
+        Hit(UUID(bytes=point), asset, -negated, payloads.decode(text))
+        for negated, point, asset, text in found[:limit]
+    ]
 
 
 def _column(connection: sqlite3.Connection, name: str, points: Ints) -> dict[int, bytes]:

@@ -8,11 +8,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from indexer.base import Schema
-from indexer.errors import CollectionExists, InvalidName, StorageError, UnknownCollection
+from indexer.errors import CollectionExists, InvalidName, UnknownCollection
 from indexer.local import lock
 from indexer.local.collection import LocalCollection
 from indexer.local.database import FILE, connect_writer, translated
 from indexer.local.filesystem import refuse_remote, sync_folder
+from indexer.local.forks import tell_forks
 from indexer.local.rawfile import FOLDER, HEADER_BYTES
 from indexer.local.schema import migrate, write_schema
 
@@ -38,6 +39,7 @@ class LocalStore:
         self._lock_timeout = lock_timeout
         self._lock = threading.Lock()
         self._opened: dict[str, LocalCollection] = {}
+        tell_forks(self)
 
     def names(self) -> list[str]:
         """The collections there are, in order."""
@@ -108,6 +110,10 @@ class LocalStore:
         for collection in opened.values():
             collection.close()
 
+    def after_fork(self) -> None:
+        """Another thread of the parent may have held the lock."""
+        self._lock = threading.Lock()
+
     def _build(self, folder: Path, schema: Schema) -> None:
         (folder / FOLDER).mkdir(parents=True)
         (folder / lock.FILE).touch()
@@ -127,6 +133,7 @@ class LocalStore:
                 raise CollectionExists(f"collection {name!r} exists already") from error
             raise
         sync_folder(self._folder)
+        sync_folder(self._folder.parent)
 
     def _clean(self) -> None:
         """Remove what interrupted creations and drops left behind."""
@@ -160,4 +167,4 @@ def _check_schema(schema: Schema, file_bytes: int) -> None:
                 f"vector {name!r}: the dimension must be 1 to {_MAX_DIM}; got {dim!r}"
             )
         if HEADER_BYTES + 4 * dim > file_bytes:
-            raise StorageError(f"a raw file of {file_bytes} bytes cannot hold one vector {name!r}")
+            raise ValueError(f"a raw file of {file_bytes} bytes cannot hold one vector {name!r}")
