@@ -1,0 +1,1 @@
+"""Derives the offline encoder's data file; run `python -m encoders.offline.build`."""
