@@ -2,15 +2,18 @@
 
 import html
 from base64 import b64encode
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from api.cli.render import moment, name
+from api.installation import Installation
+from api.media import Gone, Originals
+from api.problems import Refusal
+from api.thumbnails import Thumbnails
+from indexer import Collection, Record
+from ingestion import Limits, MediaError
 from retrieval import Answer, Found
-
-Thumbnail = Callable[[Found], bytes | None]
-"""A small JPEG of a hit, or None where its file cannot be read any more."""
 
 PAGE = """<!doctype html>
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
@@ -42,26 +45,42 @@ class Section:
     note: str = ""
 
 
-def write_sheet(path: Path, title: str, sections: Sequence[Section], thumbnail: Thumbnail) -> None:
-    """Write the page; the pictures are inside it."""
-    body = "\n".join(_section(section, thumbnail) for section in sections)
-    path.write_text(PAGE.format(title=html.escape(title), sections=body), "utf-8")
+class ContactSheet:
+    """Writes answers from one collection as a page with the pictures inside it."""
 
+    def __init__(self, installation: Installation, collection: Collection) -> None:
+        self._collection = collection
+        limits = Limits(max_pixels=installation.settings.max_image_pixels)
+        self._thumbnails = Thumbnails(installation.media, Originals(installation), limits)
 
-def _section(section: Section, thumbnail: Thumbnail) -> str:
-    answer = section.answer
-    poor = answer.good_match is False
-    note = " · ".join(filter(None, [section.note, "no good match; the closest:" if poor else ""]))
-    hits = "\n".join(_figure(found, thumbnail) for found in answer.hits)
-    heading = (
-        f'<h2 dir="auto">{html.escape(section.heading)}<small>{html.escape(note)}</small></h2>'
-    )
-    return f'<section class="{"poor" if poor else "good"}">{heading}\n<ol>{hits}</ol></section>'
+    def write(self, path: Path, title: str, sections: Sequence[Section]) -> None:
+        """Write the page to `path`."""
+        body = "\n".join(self._section(section) for section in sections)
+        path.write_text(PAGE.format(title=html.escape(title), sections=body), "utf-8")
 
+    def _section(self, section: Section) -> str:
+        poor = section.answer.good_match is False
+        note = " · ".join(filter(None, [section.note, "no good match; the closest:" * poor]))
+        hits = "\n".join(map(self._figure, section.answer.hits))
+        return (
+            f'<section class="{"poor" if poor else "good"}"><h2 dir="auto">'
+            f"{html.escape(section.heading)}<small>{html.escape(note)}</small></h2>\n"
+            f"<ol>{hits}</ol></section>"
+        )
 
-def _figure(found: Found, thumbnail: Thumbnail) -> str:
-    picture = thumbnail(found)
-    source = f"data:image/jpeg;base64,{b64encode(picture).decode()}" if picture else ""
-    caption = " · ".join(filter(None, [name(found), moment(found), f"{found.score:.3f}"]))
-    alt = html.escape(caption)
-    return f'<li><figure><img src="{source}" alt="{alt}"><figcaption>{alt}</figcaption></figure>'
+    def _figure(self, found: Found) -> str:
+        picture = self._picture(found)
+        source = f"data:image/webp;base64,{b64encode(picture).decode()}" if picture else ""
+        caption = " · ".join(filter(None, [name(found), moment(found), f"{found.score:.3f}"]))
+        text = html.escape(caption)
+        return f'<li><figure><img src="{source}" alt=""><figcaption>{text}</figcaption></figure>'
+
+    def _picture(self, found: Found) -> bytes | None:
+        """The thumbnail of an image, or of the best moment of a video."""
+        record = Record(found.id, found.asset, found.payload)
+        if found.moments:
+            record = next(iter(self._collection.get([found.moments[0].id])), record)
+        try:
+            return self._thumbnails.get(record, "grid").read_bytes()
+        except (Gone, MediaError, Refusal):
+            return None

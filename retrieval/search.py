@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders import Encoder, require_same
-from indexer import Collection, FieldCondition, Filter, Hit, MatchAny, MatchValue, SearchResult
+from indexer import Collection, MatchCondition, Filter, Hit, MatchAny, MatchValue, SearchResult
 from retrieval.answer import Answer, Found
 from retrieval.errors import InvalidQuery, UnknownPoint
 from retrieval.moments import moments
@@ -61,9 +61,9 @@ class Searcher:
 
     def _embed_part(self, part: Part, vector: str) -> NDArray[np.float32]:
         if part.text is not None:
-            return self._encoder.encode_texts([part.text])[vector][0]
+            return _only_row(self._encoder.encode_texts([part.text])[vector])
         if part.image is not None:
-            return self._encoder.encode_images([part.image])[vector][0]
+            return _only_row(self._encoder.encode_images([part.image])[vector])
         return self._stored(cast(UUID, part.point), vector)
 
     def _stored(self, point: UUID, vector: str) -> NDArray[np.float32]:
@@ -95,9 +95,9 @@ class Searcher:
         videos = [group[0].asset for group in groups if group[0].payload.get("kind") in VIDEO_KINDS]
         if not query.group or not videos:
             return {}
-        of_these: list[FieldCondition | Filter] = [
-            FieldCondition(key="kind", match=MatchValue(value="segment")),
-            FieldCondition(key="asset", match=MatchAny(any=videos)),
+        of_these: list[MatchCondition | Filter] = [
+            MatchCondition(key="kind", match=MatchValue(value="segment")),
+            MatchCondition(key="asset", match=MatchAny(any=[*videos])),
         ]
         condition = Filter(must=[*of_these, *([query.filter] if query.filter else [])])
         hits = self._collection.search(target, vector=vector, filter=condition, limit=SEGMENTS).hits
@@ -111,6 +111,10 @@ class Searcher:
         if threshold is None or not query.only_text:
             return None
         return bool(hits) and hits[0].score >= threshold
+
+
+def _only_row(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    return rows.reshape(-1)
 
 
 def _by_asset(hits: Sequence[Hit]) -> list[list[Hit]]:

@@ -19,7 +19,7 @@ from api.cli.search import search
 from api.cli.serve import serve
 from encoders import EncoderError
 from indexer import IndexerError
-from ingestion.errors import IngestionError
+from ingestion.errors import IngestError
 from retrieval import RetrievalError
 
 app = typer.Typer(
@@ -32,7 +32,7 @@ app = typer.Typer(
 for command in (demo, ingest, search, serve, models, doctor):
     app.command()(command)
 
-DOMAIN_ERRORS = (EncoderError, IndexerError, IngestionError, RetrievalError)
+DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError)
 
 
 def main() -> None:

@@ -3,6 +3,7 @@
 import importlib
 import platform
 from collections.abc import Callable, Iterator
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 
 import typer
@@ -49,12 +50,12 @@ def doctor(
 def _checks(polylens: Installation) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "python", lambda: f"{platform.python_version()} on {platform.platform()}"
     for distribution, module, without in PARTS:
-        yield distribution, lambda d=distribution, m=module, w=without: _part(d, m, w)
+        yield distribution, partial(_part, distribution, module, without)
     yield "device", _device
     yield "data folder", lambda: _data(polylens)
     yield "encoder", lambda: polylens.encoder().info.description
     for name in polylens.store.names():
-        yield f"collection {name}", lambda n=name: f"{polylens.store.open(n).count()} points"
+        yield f"collection {name}", partial(_collection, polylens, name)
 
 
 def _part(distribution: str, module: str, without: str | None) -> str:
@@ -67,6 +68,10 @@ def _part(distribution: str, module: str, without: str | None) -> str:
                 f"cannot be imported ({error}): run `pip install {distribution}`"
             ) from error
         return f"not installed (optional: {without})"
+
+
+def _collection(polylens: Installation, name: str) -> str:
+    return f"{polylens.store.open(name).count()} points"
 
 
 def _device() -> str:

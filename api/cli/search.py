@@ -10,8 +10,10 @@ from uuid import UUID
 import typer
 
 from api.cli.options import CollectionName, Data, Device, EncoderName, installation
+from api.installation import Installation
+from encoders import RGBImage
 from indexer import Filter
-from retrieval import InvalidQuery, Part, Query
+from retrieval import Answer, InvalidQuery, Part, Query
 
 MINUS = -0.5  # weight of --minus: enough to push away, too little to lead
 
@@ -62,9 +64,17 @@ def search(
 
     show(answer)
     if open_:
-        from api.contact_sheet import open_sheet
+        _open(polylens, answer, " ".join(text or []) or "search")
 
-        open_sheet(polylens, polylens.settings.collection, " ".join(text or ["search"]), answer)
+
+def _open(polylens: Installation, answer: Answer, title: str) -> None:
+    """Write the hits as a page with pictures and show it in the browser."""
+    from api.contact_sheet import ContactSheet, Section
+
+    collection = polylens.store.open(polylens.settings.collection)
+    path = polylens.settings.data / "search.html"
+    ContactSheet(polylens, collection).write(path, "polylens", [Section(title, answer)])
+    typer.launch(path.as_uri())
 
 
 def _texts(words: list[str] | None) -> list[Part]:
@@ -74,7 +84,7 @@ def _texts(words: list[str] | None) -> list[Part]:
     return [Part(text=text)]
 
 
-def _load(path: Path) -> object:
+def _load(path: Path) -> RGBImage:
     from ingestion import load_image
 
     return load_image(path)

@@ -127,16 +127,23 @@ def _entries(key: str) -> str:
     return _ASSETS if key == "asset" else "kv"
 
 
+def _entry(key: str, value: bool | int | str) -> tuple[str, object]:
+    """Assets are compared whole; long text in a payload by its hash."""
+    if key == "asset" and isinstance(value, str):
+        return "s", value
+    return scalar_entry(value)
+
+
 def _match_query(key: str, match: MatchValue | MatchAny | MatchExcept) -> Query:
     if isinstance(match, MatchValue):
         sql = f"SELECT point FROM {_entries(key)} WHERE key = ? AND type = ? AND value = ?"  # noqa: S608
-        return sql, [key, *scalar_entry(match.value)]
+        return sql, [key, *_entry(key, match.value)]
     return _any_query(key, match) if isinstance(match, MatchAny) else _except_query(key, match)
 
 
 def _any_query(key: str, match: MatchAny) -> Query:
     select = f"SELECT point FROM {_entries(key)} WHERE key = ? AND type = ? AND value IN"  # noqa: S608
-    parts = [(select, [key, kind, *values]) for kind, values in _by_type(match.any)]
+    parts = [(select, [key, kind, *values]) for kind, values in _by_type(key, match.any)]
     if not parts:
         return "SELECT point FROM kv WHERE 0", []
     sql = " UNION ALL ".join(f"{sql} ({_marks(values[2:])})" for sql, values in parts)
@@ -146,7 +153,7 @@ def _any_query(key: str, match: MatchAny) -> Query:
 def _except_query(key: str, match: MatchExcept) -> Query:
     sql = f"SELECT DISTINCT point FROM {_entries(key)} WHERE key = ? AND type NOT IN ('n', 't')"  # noqa: S608
     parameters: list[object] = [key]
-    for kind, values in _by_type(match.except_):
+    for kind, values in _by_type(key, match.except_):
         sql += f" AND NOT (type = ? AND value IN ({_marks(values)}))"
         parameters += [kind, *values]
     return sql, parameters
@@ -168,8 +175,8 @@ def _bound(value: datetime | float) -> object:
     return scalar_entry(value)[1]
 
 
-def _by_type(values: Iterable[bool | int | str]) -> list[tuple[str, list[object]]]:
-    found = sorted((scalar_entry(value) for value in values), key=lambda entry: entry[0])
+def _by_type(key: str, values: Iterable[bool | int | str]) -> list[tuple[str, list[object]]]:
+    found = sorted((_entry(key, value) for value in values), key=lambda entry: entry[0])
     grouped = groupby(found, key=lambda entry: entry[0])
     return [(kind, [value for _, value in group]) for kind, group in grouped]
 

@@ -1,0 +1,25 @@
+"""`polylens demo`"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import Data, EncoderName, installation
+
+
+def demo(
+    media: Annotated[
+        Path | None, typer.Argument(help="A folder of your own instead of the demo's photos.")
+    ] = None,
+    data: Data = None,
+    encoder: EncoderName = None,
+) -> None:
+    """Ingest real photos and a film, search them in many languages, say what to do next."""
+    from api.demo.run import run, run_on
+
+    polylens = installation(data=data, encoder=encoder)
+    if media is not None:
+        run_on(polylens, media)
+    elif not run(polylens):
+        raise typer.Exit(1)

@@ -1,0 +1,56 @@
+"""`polylens ingest`"""
+
+from itertools import chain
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from api.cli.options import CollectionName, Data, Device, EncoderName, installation
+from api.cli.progress import console, follow, show_plan
+
+SOME_FAILED = 3  # exit code
+
+
+def ingest(
+    sources: Annotated[list[Path], typer.Argument(help="Folders or files of photos and videos.")],
+    include: Annotated[
+        list[str] | None, typer.Option(help="Only paths that match this glob, e.g. '*.jpg'.")
+    ] = None,
+    exclude: Annotated[list[str] | None, typer.Option(help="Not paths that match this.")] = None,
+    follow_symlinks: Annotated[bool, typer.Option(help="Also enter linked folders.")] = False,
+    retry_failed: Annotated[bool, typer.Option(help="Try what failed before again.")] = False,
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
+    data: Data = None,
+    collection: CollectionName = None,
+    encoder: EncoderName = None,
+    device: Device = None,
+) -> None:
+    """Make folders of photos and videos searchable.
+
+    Does only what is new or changed; stop and repeat it whenever you like.
+    """
+    from ingestion import IngestOptions, Limits, plan, walk
+    from ingestion import ingest as run
+
+    polylens = installation(data=data, collection=collection, encoder=encoder, device=device)
+    limits = Limits(max_pixels=polylens.settings.max_image_pixels)
+    options = IngestOptions(limits=limits, retry_failed=retry_failed)
+    items = chain.from_iterable(
+        [walk(source, include or (), exclude or (), follow_symlinks) for source in sources]
+    )
+    name = polylens.settings.collection
+    if dry_run:
+        existing = polylens.store.open(name) if name in polylens.store.names() else None
+        show_plan(plan(items, existing, polylens.encoder(existing), options))
+        return
+    target = polylens.open_or_create(name)
+    using = polylens.encoder(target)
+    for source in sources:
+        polylens.roots.add(source)
+    console.print(f"Into collection [bold]{target.name}[/] with encoder [bold]{using.info.name}[/]")
+    report = follow(run(items, using, target, options))
+    if report.done + report.unchanged == 0:
+        raise typer.Exit(1)
+    if report.failed:
+        raise typer.Exit(SOME_FAILED)
