@@ -1,0 +1,63 @@
+"""The HTTP service of one installation."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from fastapi import FastAPI
+from starlette.staticfiles import StaticFiles
+
+from api import problems
+from api.guard import Guard
+from api.installation import Installation
+from api.openapi import document
+from api.routes import ROUTERS
+from api.security import Policy
+from api.service import Service
+from api.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(installation: Installation) -> FastAPI:
+    """The service as an ASGI application; its model is loaded when it starts, not here.
+
+    Raises `InsecureSettings` where it would be open beyond this machine without a key.
+    """
+    settings = installation.settings
+    policy = Policy(settings)
+    app = FastAPI(
+        title="polylens",
+        version="1",
+        summary="Visual search over your own photos and videos.",
+        docs_url=None,
+        redoc_url=None,
+        lifespan=_lifespan,
+        responses=problems.RESPONSES,
+    )
+    app.state.service = Service(installation, policy)
+    app.add_middleware(Guard, policy=policy, max_body_bytes=settings.max_body_bytes)
+    problems.install(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.openapi = lambda: document(app)  # type: ignore[method-assign]
+    return app
+
+
+@asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    warming = asyncio.create_task(app.state.service.warm_up())
+    yield
+    warming.cancel()
+    with suppress(asyncio.CancelledError):
+        await warming
+
+
+if __name__ == "__main__":  # writes docs/openapi.json
+    json.dump(
+        create_app(Installation(Settings())).openapi(), sys.stdout, indent=1, ensure_ascii=False
+    )

@@ -1,0 +1,102 @@
+"""Uploads into a collection: kept by content hash, then ingested like any other file."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from uuid import UUID
+
+from api.installation import Installation
+from api.media import Originals
+from api.schemas import UploadItem
+from api.uploads import Upload
+from indexer import Collection, point_id
+from ingestion import FileEvent, IngestOptions, Item, Limits, MediaError, NotMedia, ingest
+from ingestion.formats import HEAD_BYTES, identify
+
+
+class Intake:
+    """Takes uploads into the collections of one installation."""
+
+    def __init__(self, installation: Installation, originals: Originals, limits: Limits) -> None:
+        self._installation = installation
+        self._originals = originals
+        self._options = IngestOptions(limits=limits, retry_failed=True)
+
+    def take(self, collection: Collection, uploads: Sequence[Upload]) -> list[UploadItem]:
+        """Ingest uploads; one outcome for each, in their order. A bad file fails alone."""
+        refused = [_refusal(upload, self._options.limits) for upload in uploads]
+        pairs = zip(uploads, refused, strict=True)
+        events = self._ingest(collection, [upload for upload, no in pairs if no is None])
+        return [
+            no or _outcome(collection, upload, events.get(upload.asset))
+            for upload, no in zip(uploads, refused, strict=True)
+        ]
+
+    def _ingest(self, collection: Collection, uploads: Sequence[Upload]) -> dict[str, FileEvent]:
+        """What happened to each asset; those that were there already are left out."""
+        new = {upload.asset for upload in uploads if self._keep(upload)}
+        items = {upload.asset: self._item(upload) for upload in uploads}
+        encoder = self._installation.encoder(collection)
+        progress = ingest(list(items.values()), encoder, collection, self._options)
+        events = {step.event.asset: step.event for step in progress if step.event}
+        for asset in new:
+            if asset in events and events[asset].status != "done":
+                items[asset].path.unlink()
+        return events
+
+    def _item(self, upload: Upload) -> Item:
+        path = self._originals.upload(upload.content_hash)
+        return Item(upload.asset, path, {"name": upload.name, "folder": ""})
+
+    def _keep(self, upload: Upload) -> bool:
+        """Move an upload to its place, durably; False where that content is there already."""
+        path = self._originals.upload(upload.content_hash)
+        if path.exists():
+            return False
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _sync(upload.path)
+        upload.path.replace(path)
+        _sync(path.parent)
+        return True
+
+
+def _refusal(upload: Upload, limits: Limits) -> UploadItem | None:
+    """The outcome of a file that is not worth keeping, None of any other."""
+    if upload.too_large:
+        reason = f"larger than the limit of {limits.max_bytes:,} bytes"
+        return UploadItem(name=upload.name, status="failed", reason=reason)
+    with upload.path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    try:
+        identify(Path(upload.name), head)
+    except NotMedia as error:
+        return UploadItem(name=upload.name, status="skipped", reason=str(error))
+    except MediaError as error:
+        return UploadItem(name=upload.name, status="failed", reason=str(error))
+    return None
+
+
+def _outcome(collection: Collection, upload: Upload, event: FileEvent | None) -> UploadItem:
+    if event and event.status != "done":
+        return UploadItem(name=upload.name, status=event.status, reason=event.reason)
+    return UploadItem(
+        name=upload.name,
+        status="done" if event else "unchanged",
+        reason=event.reason if event else "this content is in the collection already",
+        asset=upload.asset,
+        point=_main_point(collection, upload.asset),
+    )
+
+
+def _main_point(collection: Collection, asset: str) -> UUID | None:
+    """The point of an image, or of a video as a whole."""
+    records = collection.get([point_id(asset, "image"), point_id(asset, "video")])
+    return records[0].id if records else None
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,101 @@
+"""From a stored point to the file it came from, where that may be served."""
+
+import os
+import re
+import stat
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from api.installation import Installation
+from api.problems import Refusal
+from indexer import Record
+
+UPLOAD = re.compile(r"media:([0-9a-f]{16,128})")
+UNKNOWN_TYPE = "application/octet-stream"
+
+# What browsers may show. Anything else is handed over as bytes to save.
+CONTENT_TYPES = {
+    ".avif": "image/avif",
+    ".bmp": "image/bmp",
+    ".gif": "image/gif",
+    ".heic": "image/heic",
+    ".heif": "image/heif",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".m4v": "video/mp4",
+    ".mkv": "video/x-matroska",
+    ".mov": "video/quicktime",
+    ".mp4": "video/mp4",
+    ".mpeg": "video/mpeg",
+    ".mpg": "video/mpeg",
+    ".ogv": "video/ogg",
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".webm": "video/webm",
+    ".webp": "image/webp",
+    ".avi": "video/x-msvideo",
+}
+
+
+class Gone(Exception):
+    """The original is not there any more, or is not what was ingested."""
+
+
+@dataclass(frozen=True)
+class Original:
+    """A file that may be served, as it was when it was ingested."""
+
+    path: Path
+    status: os.stat_result
+
+
+class Originals:
+    """Finds the originals of one installation: uploads, and ingested files inside allowed roots."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def find(self, record: Record) -> Original:
+        """The file of a point.
+
+        Raises `Gone` where it vanished or changed, and `Refusal` where it may not be served.
+        """
+        upload = UPLOAD.fullmatch(record.asset)
+        path = self.upload(upload[1]) if upload else self._ingested(record)
+        try:
+            status = path.stat()
+        except OSError as error:
+            raise Gone("the original is not there any more") from error
+        if not stat.S_ISREG(status.st_mode) or status.st_size != record.payload.get("size"):
+            raise Gone("the original has changed since it was ingested")
+        if not upload and status.st_mtime_ns != record.payload.get("mtime_ns"):
+            raise Gone("the original has changed since it was ingested")
+        return Original(path, status)
+
+    def upload(self, content_hash: str) -> Path:
+        """Where an upload of that hash is kept."""
+        return self._installation.media / content_hash[:2] / content_hash
+
+    def _ingested(self, record: Record) -> Path:
+        path = file_path(record.asset)
+        if path is None or not self._installation.roots.allow(path):
+            raise Refusal(
+                403, "outside-roots", "the original lies outside the folders that may be served"
+            )
+        return path.resolve()
+
+
+def file_path(asset: str) -> Path | None:
+    """The path of a local `file:///` URI, None of any other."""
+    parts = urlsplit(asset)
+    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
+        return None
+    path = unquote_to_bytes(parts.path)
+    return None if b"\0" in path else Path(os.fsdecode(path))
+
+
+def content_type(name: str) -> str:
+    """The media type of a file by its name, from our own table."""
+    return CONTENT_TYPES.get(PurePath(name).suffix.lower(), UNKNOWN_TYPE)

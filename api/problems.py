@@ -1,0 +1,159 @@
+"""Errors as problem details (RFC 9457): the one place where errors become HTTP answers."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+import encoders.errors as encoding
+import indexer.errors as indexing
+import ingestion.errors as ingesting
+import retrieval.errors as retrieving
+from api.offload import Overloaded
+
+logger = logging.getLogger("polylens")
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of a request."""
+
+    at: str = Field(description="Where, e.g. `body.parts.0.text`.")
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request was refused or failed (RFC 9457)."""
+
+    type: str = Field(description="`urn:polylens:` and a stable name for programs.")
+    title: str
+    status: int
+    detail: str = Field(description="What happened, and what to do, for people.")
+    request_id: str = Field(description="The X-Request-ID of this answer, as in the service's log.")
+    errors: list[FieldError] = []
+
+
+class Refusal(HTTPException):
+    """A request this service refuses for a reason of HTTP itself."""
+
+    def __init__(
+        self, status: int, name: str, detail: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How errors of one class are answered; the text of those not `told` goes to the log alone."""
+
+    status: int
+    name: str
+    retry_after: int | None = None
+    told: bool = True
+
+
+KINDS: dict[type[Exception], Kind] = {
+    indexing.UnknownCollection: Kind(404, "unknown-collection"),
+    indexing.CollectionExists: Kind(409, "collection-exists"),
+    indexing.InvalidName: Kind(422, "invalid-name"),
+    indexing.InvalidPoint: Kind(422, "invalid-point"),
+    indexing.InvalidFilter: Kind(422, "invalid-filter"),
+    indexing.InvalidQuery: Kind(422, "invalid-query"),
+    indexing.CollectionBusy: Kind(503, "collection-busy", retry_after=2),
+    indexing.IndexerError: Kind(500, "storage-failed", told=False),
+    encoding.EncoderMismatch: Kind(409, "encoder-mismatch"),
+    encoding.InvalidInput: Kind(422, "invalid-input"),
+    encoding.UnknownEncoder: Kind(503, "model-unavailable", retry_after=60),
+    encoding.ModelUnavailable: Kind(503, "model-unavailable", retry_after=60),
+    encoding.EncoderError: Kind(500, "encoder-failed", told=False),
+    retrieving.InvalidQuery: Kind(422, "invalid-query"),
+    retrieving.UnknownPoint: Kind(404, "unknown-point"),
+    retrieving.RetrievalError: Kind(500, "search-failed", told=False),
+    ingesting.NotMedia: Kind(415, "not-media"),
+    ingesting.MediaError: Kind(422, "unreadable-media"),
+    ingesting.IngestError: Kind(500, "ingestion-failed", told=False),
+    Overloaded: Kind(429, "overloaded", retry_after=1),
+}
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "Refused or failed: problem details.",
+        "content": {
+            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
+        },
+    }
+}
+UNEXPECTED = "something went wrong here; the service's log has more under this request id"
+
+
+def install(app: FastAPI) -> None:
+    """Answer every expected error with a problem; unexpected ones are the guard's."""
+    for error_class in KINDS:
+        app.exception_handler(error_class)(_domain_error)
+    app.exception_handler(Refusal)(refused)
+    app.exception_handler(RequestValidationError)(_invalid_request)
+    app.exception_handler(HTTPException)(_http_exception)
+
+
+def problem(
+    request: Request,
+    status: int,
+    name: str,
+    detail: str,
+    *,
+    headers: Mapping[str, str] | None = None,
+    errors: list[FieldError] | None = None,
+) -> Response:
+    """The answer for one problem."""
+    body = Problem(
+        type=f"urn:polylens:{name}",
+        title=HTTPStatus(status).phrase,
+        status=status,
+        detail=detail,
+        request_id=request.state.request_id,
+        errors=errors or [],
+    )
+    content = body.model_dump_json(exclude_defaults=True)
+    return Response(content, status, headers, "application/problem+json")
+
+
+def refused(request: Request, error: Refusal) -> Response:
+    """The answer for a refusal."""
+    return problem(request, error.status_code, error.name, error.detail, headers=error.headers)
+
+
+def unexpected(request: Request, error: Exception) -> Response:
+    """The answer for an error nobody foresaw: it is logged, and its text stays here."""
+    logger.error("request %s failed", request.state.request_id, exc_info=error)
+    return problem(request, 500, "unexpected", UNEXPECTED)
+
+
+def _domain_error(request: Request, error: Exception) -> Response:
+    kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    if not kind.told:
+        logger.error("request %s failed", request.state.request_id, exc_info=error)
+    headers = {"Retry-After": str(kind.retry_after)} if kind.retry_after else None
+    detail = str(error) if kind.told else UNEXPECTED
+    return problem(request, kind.status, kind.name, detail, headers=headers)
+
+
+def _http_exception(request: Request, error: HTTPException) -> Response:
+    name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    return problem(request, error.status_code, name, error.detail, headers=error.headers)
+
+
+def _invalid_request(request: Request, error: RequestValidationError) -> Response:
+    errors = [_field_error(found) for found in error.errors()[:20]]
+    detail = "; ".join(f"{found.at}: {found.message}" for found in errors[:3])
+    return problem(request, 422, "invalid-request", detail, errors=errors)
+
+
+def _field_error(found: Mapping[str, Any]) -> FieldError:
+    """Without the input itself: it may be large, or a secret."""
+    return FieldError(at=".".join(map(str, found["loc"])), message=found["msg"])

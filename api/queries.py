@@ -1,0 +1,74 @@
+"""Search requests as they arrive, JSON or multipart, to the query that retrieval takes."""
+
+from collections.abc import Sequence
+from typing import Any, TypeVar
+
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import UploadFile
+
+from api.problems import Refusal
+from api.schemas import HitOut, MomentOut, QueryPart, SearchAnswer, SearchRequest
+from ingestion import Limits, load_image
+from retrieval import Answer, Found, Part, Query
+
+BodyModel = TypeVar("BodyModel", bound=BaseModel)
+JSON = "application/json"
+FORM = "multipart/form-data"
+SIDE = 1024  # pixels that are enough for any encoder's input
+
+
+async def read_search(request: Request) -> tuple[SearchRequest, list[bytes]]:
+    """The request, and the pictures sent beside it as files.
+
+    Raises `Refusal` for another content type, and `RequestValidationError`.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == JSON:
+        return _parse(SearchRequest, await request.body()), []
+    if kind != FORM:
+        raise Refusal(415, "unknown-content-type", f"send {JSON} or {FORM}")
+    async with request.form(max_files=8, max_fields=8) as form:
+        fields = [str(value) for name, value in form.multi_items() if name == "request"]
+        pictures = [await file.read() for file in form.values() if isinstance(file, UploadFile)]
+    return _parse(SearchRequest, fields[0] if fields else "{}"), pictures
+
+
+def to_query(request: SearchRequest, pictures: Sequence[bytes], limits: Limits) -> Query:
+    """Decode the pictures; those sent as files weigh 1. Raises `MediaError`, `InvalidQuery`."""
+    parts = [_part(part, limits) for part in request.parts]
+    parts += [Part(image=load_image(picture, limits, SIDE)) for picture in pictures]
+    return Query(parts, request.filter, request.limit, request.group, request.vector)
+
+
+def to_answer(answer: Answer) -> SearchAnswer:
+    return SearchAnswer(
+        hits=[_hit(found) for found in answer.hits],
+        good_match=answer.good_match,
+        warnings=answer.warnings,
+        took_ms=answer.took_ms,
+    )
+
+
+def _part(part: QueryPart, limits: Limits) -> Part:
+    if part.image is None:
+        return Part(weight=part.weight, text=part.text, point=part.point)
+    return Part(weight=part.weight, image=load_image(part.image, limits, SIDE))
+
+
+def _hit(found: Found) -> HitOut:
+    moments = [MomentOut.model_validate(moment, from_attributes=True) for moment in found.moments]
+    return HitOut(
+        id=found.id, asset=found.asset, score=found.score, payload=found.payload, moments=moments
+    )
+
+
+def _parse(model: type[BodyModel], body: str | bytes) -> BodyModel:
+    try:
+        return model.model_validate_json(body)
+    except ValidationError as error:
+        errors: list[dict[str, Any]] = [
+            {**found, "loc": ("body", *found["loc"])} for found in error.errors()
+        ]
+        raise RequestValidationError(errors) from error

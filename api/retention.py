@@ -1,0 +1,50 @@
+"""What goes when a collection goes: its thumbnails, and the uploads that nobody else has."""
+
+from pathlib import Path
+from uuid import UUID
+
+from api.installation import Installation
+from api.media import UPLOAD
+from indexer import Collection, Store
+
+
+def drop(installation: Installation, name: str) -> None:
+    """Remove a collection and what was kept for it alone; raises `UnknownCollection`."""
+    collection = installation.store.open(name)
+    uploads = _uploads(collection)
+    points = _points(collection)
+    installation.store.drop(name)
+    for asset in uploads - _still_used(installation.store, uploads):
+        content_hash = asset.removeprefix("media:")
+        (installation.media / content_hash[:2] / content_hash).unlink(missing_ok=True)
+    _remove_thumbnails(installation.media / "thumbs", points)
+
+
+def _uploads(collection: Collection) -> set[str]:
+    return {row.asset for row in collection.ledger.rows() if UPLOAD.fullmatch(row.asset)}
+
+
+def _points(collection: Collection) -> set[str]:
+    found: set[str] = set()
+    after: UUID | None = None
+    while True:
+        page = collection.scroll(limit=1_000, after=after)
+        found.update(str(record.id) for record in page.records)
+        after = page.next
+        if after is None:
+            return found
+
+
+def _still_used(store: Store, assets: set[str]) -> set[str]:
+    wanted = sorted(assets)
+    used: set[str] = set()
+    for name in store.names():
+        used.update(store.open(name).ledger.get(wanted))
+    return used
+
+
+def _remove_thumbnails(folder: Path, points: set[str]) -> None:
+    """One walk over the cache: cheaper than looking for each point."""
+    for thumbnail in folder.glob("??/*.webp"):
+        if thumbnail.name[:36] in points:
+            thumbnail.unlink(missing_ok=True)

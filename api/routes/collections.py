@@ -1,0 +1,67 @@
+"""`/v1/collections`"""
+
+from typing import get_args
+
+from fastapi import APIRouter, Response
+
+from api import retention
+from api.schemas import CollectionDetail, CollectionInfo, CollectionList, NewCollection
+from api.service import Service, ServiceDep
+from indexer import Collection, Filter
+from indexer.base import Kind
+
+router = APIRouter(prefix="/v1/collections", tags=["collections"])
+
+
+@router.get("")
+async def list_collections(service: ServiceDep) -> CollectionList:
+    """All collections of this installation."""
+    return await service.queries(_list, service)
+
+
+@router.post("", status_code=201)
+async def create_collection(
+    new: NewCollection, service: ServiceDep, response: Response
+) -> CollectionDetail:
+    """Make a collection for the installation's encoder."""
+    collection = await service.writes(service.installation.create, new.name)
+    response.headers["Location"] = f"/v1/collections/{collection.name}"
+    return await service.queries(_detail, collection)
+
+
+@router.get("/{name}")
+async def describe_collection(name: str, service: ServiceDep) -> CollectionDetail:
+    """What a collection holds."""
+    return await service.queries(lambda: _detail(service.open(name)))
+
+
+@router.delete("/{name}", status_code=204)
+async def delete_collection(name: str, service: ServiceDep) -> None:
+    """Remove a collection, its thumbnails, and uploads that no other collection has.
+
+    Files that were ingested from folders stay where they are.
+    """
+    await service.writes(retention.drop, service.installation, name)
+
+
+def _list(service: Service) -> CollectionList:
+    store = service.installation.store
+    return CollectionList(collections=[_info(store.open(name)) for name in store.names()])
+
+
+def _info(collection: Collection) -> CollectionInfo:
+    return CollectionInfo(
+        name=collection.name,
+        points=collection.count(),
+        encoder=collection.schema.encoder,
+        vectors=dict(collection.schema.vectors),
+    )
+
+
+def _detail(collection: Collection) -> CollectionDetail:
+    kinds = {kind: collection.count(_of_kind(kind)) for kind in get_args(Kind)}
+    return CollectionDetail(**_info(collection).model_dump(), kinds=kinds)
+
+
+def _of_kind(kind: str) -> Filter:
+    return Filter.parse({"must": [{"key": "kind", "match": {"value": kind}}]})

@@ -1,0 +1,23 @@
+"""`/livez` and `/readyz`, open to probes."""
+
+from fastapi import APIRouter
+
+from api.problems import Refusal
+from api.schemas import Health
+from api.service import ServiceDep
+
+router = APIRouter(tags=["health"])
+
+
+@router.get("/livez")
+async def alive() -> Health:
+    """Whether the process answers."""
+    return Health(status="alive")
+
+
+@router.get("/readyz")
+async def ready(service: ServiceDep) -> Health:
+    """Whether the model is loaded."""
+    if not service.ready:
+        raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
+    return Health(status="ready")

@@ -1,0 +1,117 @@
+"""`/v1/collections/{name}/points`: records, and the pictures and files behind them."""
+
+from collections.abc import Sequence
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Path, Query, Request
+from starlette.responses import FileResponse, Response
+
+from api.media import Gone, content_type
+from api.problems import Refusal
+from api.schemas import PointOut, PointPage
+from api.service import Service, ServiceDep
+from api.thumbnails import Size
+from indexer import Collection, Filter, Record
+from indexer.base import Kind
+
+router = APIRouter(prefix="/v1/collections/{name}/points", tags=["points"])
+
+CACHE = "private, max-age=600, stale-while-revalidate=86400"
+PointId = Annotated[UUID, Path(description="A point's id.")]
+PICTURE = {"content": {"image/webp": {}}, "description": "The picture."}
+FILE = {"content": {"application/octet-stream": {}}, "description": "The file, or a range of it."}
+
+
+@router.get("")
+async def list_points(
+    name: str,
+    service: ServiceDep,
+    kind: Annotated[list[Kind] | None, Query(description="Only these kinds.")] = None,
+    after: Annotated[UUID | None, Query(description="`next` of the page before.")] = None,
+    limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
+) -> PointPage:
+    """Points in the order of their ids, a page at a time."""
+    return await service.queries(lambda: _page(service.open(name), kind, after, limit))
+
+
+@router.get("/{point}")
+async def get_point(name: str, point: PointId, service: ServiceDep) -> PointOut:
+    """One point and its payload."""
+    return _out(await service.queries(_record, service, name, point))
+
+
+@router.head("/{point}/thumbnail", include_in_schema=False)
+@router.get("/{point}/thumbnail", response_class=Response, responses={200: PICTURE})
+async def get_thumbnail(
+    name: str, point: PointId, service: ServiceDep, request: Request, size: Size = "grid"
+) -> Response:
+    """A small picture of a point: `grid` for a tile, `screen` for a whole display."""
+    try:
+        return await service.media(_thumbnail, service, name, point, size, request)
+    except Gone as error:
+        raise Refusal(410, "gone", str(error)) from error
+
+
+@router.head("/{point}/original", include_in_schema=False)
+@router.get("/{point}/original", response_class=Response, responses={200: FILE})
+async def get_original(name: str, point: PointId, service: ServiceDep) -> Response:
+    """The file itself, in ranges if asked; 410 and the thumbnail where it changed or vanished."""
+    return await service.media(_original, service, name, point)
+
+
+def _record(service: Service, name: str, point: UUID) -> Record:
+    records = service.open(name).get([point])
+    if not records:
+        raise Refusal(404, "unknown-point", f"collection {name} has no point {point}")
+    return records[0]
+
+
+def _page(
+    collection: Collection, kinds: Sequence[Kind] | None, after: UUID | None, limit: int
+) -> PointPage:
+    of_kinds = Filter.parse({"must": [{"key": "kind", "match": {"any": kinds}}]}) if kinds else None
+    page = collection.scroll(of_kinds, limit=limit, after=after)
+    return PointPage(points=[_out(record) for record in page.records], next=page.next)
+
+
+def _out(record: Record) -> PointOut:
+    return PointOut(id=record.id, asset=record.asset, payload=record.payload)
+
+
+def _thumbnail(service: Service, name: str, point: UUID, size: Size, request: Request) -> Response:
+    path = service.thumbnails.get(_record(service, name, point), size)
+    headers = {"Cache-Control": CACHE, "ETag": f'"{path.stem}"'}
+    if request.headers.get("if-none-match") == headers["ETag"]:
+        return Response(status_code=304, headers=headers)
+    return FileResponse(path, 200, headers, "image/webp", stat_result=path.stat())
+
+
+def _original(service: Service, name: str, point: UUID) -> Response:
+    record = _record(service, name, point)
+    try:
+        original = service.originals.find(record)
+    except Gone as error:
+        return _instead(service, record, error)
+    shown = str(record.payload.get("name", point))
+    kind = content_type(shown)
+    return FileResponse(
+        original.path,
+        200,
+        {"Cache-Control": CACHE},
+        kind,
+        filename=shown,
+        stat_result=original.status,
+        content_disposition_type="inline"
+        if kind.startswith(("image/", "video/"))
+        else "attachment",
+    )
+
+
+def _instead(service: Service, record: Record, error: Gone) -> Response:
+    """410, with the best thumbnail there is."""
+    sizes: tuple[Size, ...] = ("screen", "grid")
+    made = [path for size in sizes if (path := service.thumbnails.path(record, size)).exists()]
+    if not made:
+        raise Refusal(410, "gone", str(error)) from error
+    return Response(made[0].read_bytes(), 410, media_type="image/webp")

@@ -1,0 +1,34 @@
+"""`/v1/session`: the page trades a key for a cookie that scripts cannot read."""
+
+from fastapi import APIRouter, Request, Response
+
+from api.problems import Refusal
+from api.schemas import Credentials
+from api.security import COOKIE, SESSION_SECONDS
+from api.service import ServiceDep
+
+router = APIRouter(prefix="/v1/session", tags=["session"])
+
+
+@router.post("", status_code=204)
+async def open_session(
+    credentials: Credentials, request: Request, response: Response, service: ServiceDep
+) -> None:
+    """Sign a browser in for 30 days."""
+    cookie = await service.queries(service.policy.keys.open_session, credentials.key)
+    if cookie is None:
+        raise Refusal(401, "unknown-key", "this key is not known here")
+    response.set_cookie(
+        COOKIE,
+        cookie,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="strict",
+        secure=request.url.scheme == "https",
+    )
+
+
+@router.delete("", status_code=204)
+async def close_session(response: Response) -> None:
+    """Sign a browser out."""
+    response.delete_cookie(COOKIE, httponly=True, samesite="strict")

@@ -1,0 +1,138 @@
+"""What goes over the wire."""
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+from uuid import UUID
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
+
+from indexer import Filter
+from retrieval.query import MAX_PARTS, MAX_TEXT
+
+MAX_LIMIT = 250
+
+Payload = dict[str, Any]
+
+
+def _decoded(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ValueError("must be a string of base64")
+    try:
+        return base64.b64decode(value, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64 (and a data: URI is not taken)") from None
+
+
+Base64 = Annotated[bytes, PlainValidator(_decoded, json_schema_input_type=str)]
+FilterTree = Annotated[Filter, PlainValidator(Filter.parse, json_schema_input_type=Filter)]
+"""Checked by the indexer, whose messages name the place and what exists there."""
+
+
+class Request(BaseModel):
+    """A body whose every field is known: a misspelt one is an error."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewCollection(Request):
+    name: str = Field(examples=["holidays"])
+
+
+class CollectionInfo(BaseModel):
+    name: str
+    points: int
+    encoder: str = Field(description="The encoder that made its vectors.")
+    vectors: dict[str, int] = Field(description="Vector name to dimension.")
+
+
+class CollectionDetail(CollectionInfo):
+    kinds: dict[str, int] = Field(
+        description="How many points are image, segment, video and text.",
+        examples=[{"image": 1204, "segment": 310, "video": 36, "text": 0}],
+    )
+
+
+class CollectionList(BaseModel):
+    collections: list[CollectionInfo]
+
+
+class QueryPart(Request):
+    """Exactly one of text, point and image; a negative weight steers away from it."""
+
+    text: str | None = Field(None, max_length=MAX_TEXT, description="In any language.")
+    point: UUID | None = Field(None, description="A stored point's id.")
+    image: Base64 | None = Field(None, description="A picture file in base64.")
+    weight: float = Field(1.0, ge=-100, le=100, allow_inf_nan=False)
+
+    @model_validator(mode="after")
+    def _one(self) -> "QueryPart":
+        if sum(value is not None for value in (self.text, self.point, self.image)) != 1:
+            raise ValueError("give exactly one of text, point and image")
+        return self
+
+
+class SearchRequest(Request):
+    parts: list[QueryPart] = Field([], max_length=MAX_PARTS)
+    filter: FilterTree | None = None
+    limit: int = Field(10, ge=1, le=MAX_LIMIT)
+    group: bool = Field(True, description="One hit per file, with its moments, or one per point.")
+    vector: str | None = Field(None, description="The vector name to search.")
+
+
+class MomentOut(BaseModel):
+    """A span of a video, in seconds; `frame` is the time of the frame that shows it."""
+
+    id: UUID
+    start: float
+    end: float
+    frame: float
+    score: float
+
+
+class HitOut(BaseModel):
+    id: UUID
+    asset: str
+    score: float = Field(description="Cosine to the query, -1 to 1.")
+    payload: Payload
+    moments: list[MomentOut]
+
+
+class SearchAnswer(BaseModel):
+    hits: list[HitOut]
+    good_match: bool | None = Field(
+        description="Whether the best hit is a good one; null where that was never measured."
+    )
+    warnings: list[str]
+    took_ms: dict[str, float]
+
+
+class PointOut(BaseModel):
+    id: UUID
+    asset: str
+    payload: Payload
+
+
+class PointPage(BaseModel):
+    points: list[PointOut]
+    next: UUID | None = Field(description="Give it as `after` to go on; null at the end.")
+
+
+class UploadItem(BaseModel):
+    name: str
+    status: Literal["done", "unchanged", "skipped", "failed"]
+    reason: str = ""
+    asset: str | None = None
+    point: UUID | None = Field(None, description="The image, or the video as a whole.")
+
+
+class UploadReport(BaseModel):
+    items: list[UploadItem] = Field(description="One for each file, in the order they came.")
+
+
+class Credentials(Request):
+    key: str = Field(max_length=512)
+
+
+class Health(BaseModel):
+    status: Literal["alive", "ready"]

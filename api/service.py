@@ -1,0 +1,74 @@
+"""What the routes share: the installation, its media and the lanes its work runs in."""
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from api.installation import Installation
+from api.intake import Intake
+from api.media import Originals
+from api.offload import Lane
+from api.security import Policy
+from api.thumbnails import Thumbnails
+from api.uploads import UploadLimits, sweep
+from encoders import EncoderError
+from indexer import Collection, IndexerError
+from ingestion import Limits
+
+logger = logging.getLogger("polylens")
+
+
+@dataclass
+class Service:
+    """One installation being served."""
+
+    installation: Installation
+    policy: Policy
+    queries: Lane = field(default_factory=lambda: Lane(threads=16))
+    media: Lane = field(default_factory=lambda: Lane(threads=4, waiting=1_000))
+    writes: Lane = field(default_factory=lambda: Lane(threads=2, waiting=64))
+    ready: bool = False
+
+    def __post_init__(self) -> None:
+        settings = self.installation.settings
+        self.limits = Limits(settings.max_upload_bytes, settings.max_image_pixels)
+        self.upload_limits = UploadLimits(settings.max_upload_bytes, settings.max_upload_files)
+        self.originals = Originals(self.installation)
+        self.thumbnails = Thumbnails(self.installation.media, self.originals, self.limits)
+        self.intake = Intake(self.installation, self.originals, self.limits)
+
+    @property
+    def incoming(self) -> Path:
+        """Where uploads are while they stream in: on the disk where they will be kept."""
+        return self.installation.media / "incoming"
+
+    def open(self, name: str) -> Collection:
+        """Raises `UnknownCollection`."""
+        return self.installation.store.open(name)
+
+    async def warm_up(self) -> None:
+        """Load the model before the first request needs it; `/readyz` tells when that is done."""
+        try:
+            await self.queries(self._load)
+            self.ready = True
+        except (EncoderError, IndexerError) as error:
+            logger.error("the model cannot be loaded: %s", error)
+
+    def _load(self) -> None:
+        sweep(self.incoming)
+        store, name = self.installation.store, self.installation.settings.collection
+        collection = store.open(name) if name in store.names() else None
+        encoder = self.installation.encoder(collection)
+        if "text" in encoder.info.modalities:
+            encoder.encode_texts(["warm up"])
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+ServiceDep = Annotated[Service, Depends(_service)]

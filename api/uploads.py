@@ -1,0 +1,198 @@
+"""Multipart uploads straight to disk: hashed and limited as they stream in."""
+
+import hashlib
+import secrets
+import shutil
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import Any, BinaryIO
+
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
+from starlette.requests import Request
+
+from api.offload import Lane
+from api.problems import Refusal
+
+CHUNK = 1024 * 1024  # bytes gathered before they go to the disk
+STALE = 24 * 3600  # seconds after which what a crash left behind is removed
+
+
+@dataclass(frozen=True)
+class UploadLimits:
+    """`file_bytes` for each file, `files` in one request."""
+
+    file_bytes: int
+    files: int
+
+
+@dataclass
+class Upload:
+    """One file as it arrived; where it was `too_large`, nothing of it was kept."""
+
+    name: str
+    path: Path
+    size: int = 0
+    too_large: bool = False
+    digest: Any = field(default_factory=hashlib.sha256)
+
+    @property
+    def content_hash(self) -> str:
+        """SHA-256 of its bytes, in hex."""
+        return str(self.digest.hexdigest())
+
+    @property
+    def asset(self) -> str:
+        """The URI it is known by once it is kept."""
+        return f"media:{self.content_hash}"
+
+
+@asynccontextmanager
+async def received(
+    request: Request, folder: Path, limits: UploadLimits, lane: Lane
+) -> AsyncIterator[list[Upload]]:
+    """The files of a multipart request, in `folder` for as long as the context lasts.
+
+    Raises `Refusal` (413, 415, 422) for a request that is not a whole form of files.
+    """
+    form = _Form(_boundary(request), folder / secrets.token_hex(8), limits)
+    try:
+        await _read(request, form, lane)
+        yield form.uploads
+    finally:
+        await lane(form.discard)
+
+
+def sweep(folder: Path) -> None:
+    """Remove what uploads cut short by a crash have left in `folder`."""
+    for left in folder.glob("*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime > STALE:
+                shutil.rmtree(left)
+
+
+async def _read(request: Request, form: "_Form", lane: Lane) -> None:
+    request.state.body.limit = float("inf")  # each file has its own limit instead
+    pending = bytearray()
+    async for chunk in request.stream():
+        pending += chunk
+        if len(pending) >= CHUNK:
+            await lane(form.feed, bytes(pending))
+            pending.clear()
+    await lane(form.feed, bytes(pending))
+    form.check()
+
+
+def _boundary(request: Request) -> bytes:
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+        raise Refusal(415, "not-multipart", "send the files as multipart/form-data")
+    return options[b"boundary"]
+
+
+class _Form:
+    """Writes the files of one form as their bytes come in."""
+
+    def __init__(self, boundary: bytes, folder: Path, limits: UploadLimits) -> None:
+        self.uploads: list[Upload] = []
+        self._folder = folder
+        self._limits = limits
+        self._name = self._value = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._file: BinaryIO | None = None
+        self._whole = False
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_part_begin": self._on_part_begin,
+                    "on_header_begin": self._on_header_begin,
+                    "on_header_field": self._on_header_field,
+                    "on_header_value": self._on_header_value,
+                    "on_header_end": self._on_header_end,
+                    "on_headers_finished": self._on_headers_finished,
+                    "on_part_data": self._on_part_data,
+                    "on_part_end": self._on_part_end,
+                    "on_end": self._on_end,
+                },
+            )
+        except FormParserError as error:
+            raise Refusal(422, "malformed-form", str(error)) from error
+
+    def feed(self, data: bytes) -> None:
+        try:
+            self._parser.write(data)
+        except FormParserError as error:
+            raise Refusal(422, "malformed-form", "the multipart form is malformed") from error
+
+    def check(self) -> None:
+        if not self._whole:
+            raise Refusal(422, "malformed-form", "the multipart form is cut short")
+        if not self.uploads:
+            raise Refusal(422, "no-files", "the form holds no file")
+
+    def discard(self) -> None:
+        self._close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _on_part_begin(self) -> None:
+        self._headers = {}
+
+    def _on_header_begin(self) -> None:
+        self._name = self._value = b""
+
+    def _on_header_field(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _on_header_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _on_header_end(self) -> None:
+        self._headers[self._name.lower()] = self._value
+
+    def _on_headers_finished(self) -> None:
+        _, options = parse_options_header(self._headers.get(b"content-disposition"))
+        if b"filename" not in options:
+            raise Refusal(422, "not-a-file", "every part of the form must be a file with a name")
+        if len(self.uploads) == self._limits.files:
+            raise Refusal(
+                413, "too-many-files", f"at most {self._limits.files} files can be sent at once"
+            )
+        self._begin(clean_name(options[b"filename"].decode("utf-8", "replace")))
+
+    def _begin(self, name: str) -> None:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / str(len(self.uploads))
+        self._file = path.open("xb")
+        self.uploads.append(Upload(name, path))
+
+    def _on_part_data(self, data: bytes, start: int, end: int) -> None:
+        upload = self.uploads[-1]
+        upload.size += end - start
+        if upload.size > self._limits.file_bytes and not upload.too_large:
+            upload.too_large = True
+            self._close()
+            upload.path.unlink()
+        if self._file:
+            self._file.write(data[start:end])
+            upload.digest.update(data[start:end])
+
+    def _on_part_end(self) -> None:
+        self._close()
+
+    def _on_end(self) -> None:
+        self._whole = True
+
+    def _close(self) -> None:
+        if self._file:
+            self._file.close()
+            self._file = None
+
+
+def clean_name(name: str) -> str:
+    """A client's file name to show, never to open: the last component, printable, not too long."""
+    last = PurePosixPath(name.replace("\\", "/")).name
+    return "".join(char for char in last if char.isprintable())[-255:] or "unnamed"

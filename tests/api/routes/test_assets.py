@@ -1,0 +1,135 @@
+import hashlib
+import threading
+from pathlib import Path
+
+import httpx
+
+from tests.api.conftest import FILM, FPS
+from tests.api.routes.test_search import refused
+from tests.api.server import Served, serving
+from tests.media import encoded, frames, plain, save_video
+
+ASSETS = "/v1/collections/default/assets"
+RED = encoded(plain("red"))
+
+
+def upload(client: httpx.Client, *files: tuple[str, bytes]) -> list[dict[str, str]]:
+    answer = client.post(ASSETS, files=[("files", file) for file in files])
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, str]] = answer.json()["items"]
+    return items
+
+
+def left_over(served: Served) -> list[Path]:
+    return list((served.installation.media / "incoming").glob("*"))
+
+
+def test_uploads_can_be_searched_and_fetched(fresh: Served) -> None:
+    blue = encoded(plain("blue"), "PNG")
+    first, second = upload(fresh.client, ("rouge été.jpg", RED), ("b.png", blue))
+    assert (first["status"], first["name"]) == ("done", "rouge été.jpg")
+    assert second["asset"] == f"media:{hashlib.sha256(blue).hexdigest()}"
+    answer = fresh.client.get("/v1/collections/default/search", params={"q": "red", "limit": 1})
+    (hit,) = answer.json()["hits"]
+    assert (hit["id"], hit["payload"]["name"]) == (first["point"], "rouge été.jpg")
+    original = fresh.client.get(f"/v1/collections/default/points/{second['point']}/original")
+    assert (original.content, original.headers["content-type"]) == (blue, "image/png")
+    assert left_over(fresh) == []
+
+
+def test_one_bad_file_fails_alone(fresh: Served) -> None:
+    items = upload(
+        fresh.client,
+        ("good.jpg", RED),
+        ("notes.txt", b"milk, bread"),
+        ("cut.jpg", RED[:200]),
+        ("empty.jpg", b""),
+    )
+    assert [item["status"] for item in items] == ["done", "skipped", "failed", "failed"]
+    assert all(item["reason"] for item in items[1:])
+    stored = [path for path in fresh.installation.media.rglob("*") if path.is_file()]
+    assert [path.name for path in stored] == [hashlib.sha256(RED).hexdigest()]
+
+
+def test_same_content_again_is_unchanged(fresh: Served) -> None:
+    (first,) = upload(fresh.client, ("a.jpg", RED))
+    again, twin = upload(fresh.client, ("a.jpg", RED), ("b.jpg", RED))
+    assert (again["status"], again["point"]) == ("unchanged", first["point"])
+    assert twin["point"] == first["point"]
+
+
+def test_video(fresh: Served, tmp_path: Path) -> None:
+    film = save_video(tmp_path / "film.mp4", frames(FILM, each=4 * FPS), fps=FPS)
+    (item,) = upload(fresh.client, ("film.mp4", film.read_bytes()))
+    assert item["status"] == "done"
+    answer = fresh.client.get("/v1/collections/default/search", params={"q": "blue"})
+    (hit,) = answer.json()["hits"]
+    assert hit["moments"][0]["start"] >= 7
+
+
+def test_file_beyond_the_limit_fails_alone_and_is_not_kept(tmp_path: Path) -> None:
+    with serving(tmp_path, max_upload_bytes=10_000) as small:
+        small.installation.create("default")
+        large = b"\xff\xd8\xff" + bytes(3_000_000)
+        items = upload(small.client, ("large.jpg", large), ("good.jpg", RED))
+        assert [item["status"] for item in items] == ["failed", "done"]
+        assert "10,000" in items[0]["reason"]
+        assert left_over(small) == []
+
+
+def test_too_many_files(tmp_path: Path) -> None:
+    with serving(tmp_path, max_upload_files=2) as small:
+        small.installation.create("default")
+        files = [("files", (f"{i}.jpg", RED)) for i in range(3)]
+        refused(small.client.post(ASSETS, files=files), 413, "too-many-files")
+        assert left_over(small) == []
+
+
+def test_names_are_only_for_show(fresh: Served) -> None:
+    evil = ("../../../etc/cron.d/x\r\n.jpg", RED)
+    windows = ("C:\\fakepath\\holiday.jpg", encoded(plain("blue")))
+    items = upload(fresh.client, evil, windows)
+    assert [item["status"] for item in items] == ["done", "done"]
+    assert "/" not in items[0]["name"]
+    assert items[1]["name"] == "holiday.jpg"
+    point = fresh.client.get(f"/v1/collections/default/points/{items[1]['point']}").json()
+    assert point["payload"]["name"] == "holiday.jpg"
+
+
+def test_malformed_forms(fresh: Served) -> None:
+    form = {"content-type": "multipart/form-data; boundary=xyz"}
+    part = b'--xyz\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+
+    def post(content: bytes, headers: dict[str, str] = form) -> httpx.Response:
+        return fresh.client.post(ASSETS, content=content, headers=headers)
+
+    refused(post(part + RED), 422, "malformed-form")
+    refused(post(b"--abc\r\n\r\n"), 422, "malformed-form")
+    refused(post(b""), 422, "malformed-form")
+    refused(post(b'--xyz\r\nContent-Disposition: form-data; name="a"\r\n\r\n1'), 422, "not-a-file")
+    refused(post(RED, {"content-type": "image/jpeg"}), 415, "not-multipart")
+    refused(post(RED, {"content-type": "multipart/form-data"}), 415, "not-multipart")
+    assert left_over(fresh) == []
+
+
+def test_unknown_collection(fresh: Served) -> None:
+    answer = fresh.client.post("/v1/collections/x/assets", files={"files": ("a.jpg", RED)})
+    refused(answer, 404, "unknown-collection")
+
+
+def test_uploads_at_the_same_time(fresh: Served) -> None:
+    colours = ("red", "green", "blue", "yellow", "cyan", "magenta")
+    outcomes: list[str] = []
+
+    def one(colour: str) -> None:
+        files = {"files": (f"{colour}.jpg", encoded(plain(colour)))}
+        answer = httpx.post(fresh.url + ASSETS, files=files, timeout=30)
+        outcomes.append(answer.json()["items"][0]["status"])
+
+    threads = [threading.Thread(target=one, args=(colour,)) for colour in colours]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == ["done"] * len(colours)
+    assert fresh.client.get("/v1/collections/default").json()["kinds"]["image"] == len(colours)

@@ -1,0 +1,191 @@
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.api.server import Served, serving
+from tests.media import encoded, plain
+
+SEARCH = "/v1/collections/colours/search"
+
+
+def names(answer: httpx.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [hit["payload"]["name"] for hit in answer.json()["hits"]]
+
+
+def ask(client: httpx.Client, *parts: Mapping[str, Any], **more: object) -> httpx.Response:
+    return client.post(SEARCH, json={"parts": parts, **more})
+
+
+def refused(answer: httpx.Response, status: int, name: str) -> str:
+    """The detail of a problem of that kind."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    problem = answer.json()
+    assert problem["type"] == f"urn:polylens:{name}"
+    assert problem["status"] == status
+    assert problem["request_id"] == answer.headers["x-request-id"]
+    return str(problem["detail"])
+
+
+def test_text_finds_pictures(client: httpx.Client) -> None:
+    answer = ask(client, {"text": "blue"}, limit=3)
+    assert names(answer)[0] in ("blue.jpg", "film.mp4")
+    hits = answer.json()["hits"]
+    assert len(hits) == 3
+    assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
+    assert answer.json()["took_ms"].keys() >= {"encode", "search"}
+
+
+def test_text_in_a_link(client: httpx.Client) -> None:
+    answer = client.get(SEARCH, params={"q": "yellow", "limit": 1})
+    assert names(answer) == ["yellow.jpg"]
+
+
+def test_picture_as_a_file(client: httpx.Client) -> None:
+    files = {"image": ("photo.png", encoded(plain("magenta"), "PNG"))}
+    assert names(client.post(SEARCH, files=files))[0] == "magenta.jpg"
+
+
+def test_picture_as_a_file_beside_a_request(client: httpx.Client) -> None:
+    request = {
+        "limit": 2,
+        "filter": {"must_not": [{"key": "name", "match": {"value": "cyan.jpg"}}]},
+    }
+    answer = client.post(
+        SEARCH,
+        data={"request": json.dumps(request)},
+        files={"image": ("photo.jpg", encoded(plain("cyan")))},
+    )
+    assert len(names(answer)) == 2
+    assert "cyan.jpg" not in names(answer)
+
+
+def test_picture_in_base64_and_text_together(client: httpx.Client) -> None:
+    image = base64.b64encode(encoded(plain("red"))).decode()
+    parts = ({"image": image}, {"text": "red", "weight": 0.5}, {"text": "blue", "weight": -0.5})
+    kinds = {"must": [{"key": "kind", "match": {"value": "image"}}]}
+    assert names(ask(client, *parts, filter=kinds))[0] == "red.jpg"
+
+
+def test_stored_point_as_query(client: httpx.Client) -> None:
+    (orange,) = ask(client, {"text": "orange"}, limit=1).json()["hits"]
+    assert names(ask(client, {"point": orange["id"]}))[0] == "orange.jpg"
+
+
+def test_video_is_one_hit_with_its_moment(client: httpx.Client) -> None:
+    videos = {"must": [{"key": "kind", "match": {"any": ["video", "segment"]}}]}
+    (hit,) = ask(client, {"text": "green"}, filter=videos).json()["hits"]
+    assert hit["payload"]["name"] == "film.mp4"
+    moment = hit["moments"][0]
+    assert 3 <= moment["start"] <= 4.5
+    assert moment["start"] <= moment["frame"] <= moment["end"] <= 9
+
+
+def test_ungrouped_hits_are_points(client: httpx.Client) -> None:
+    segments = {"must": [{"key": "kind", "match": {"value": "segment"}}]}
+    hits = ask(client, {"text": "green"}, filter=segments, group=False).json()["hits"]
+    assert len(hits) == 3
+    assert len({hit["asset"] for hit in hits}) == 1
+
+
+def test_field_that_no_point_has_is_a_warning(client: httpx.Client) -> None:
+    strange = {"must": [{"key": "colour", "match": {"value": "red"}}]}
+    answer = ask(client, {"text": "red"}, filter=strange)
+    assert names(answer) == []
+    assert "colour" in " ".join(answer.json()["warnings"])
+
+
+@pytest.mark.parametrize(
+    ("body", "name", "about"),
+    [
+        ({"parts": []}, "invalid-query", "empty"),
+        ({}, "invalid-query", "empty"),
+        ({"parts": [{"text": "  "}]}, "invalid-query", "empty"),
+        ({"parts": [{}]}, "invalid-request", "exactly one"),
+        ({"parts": [{"text": "a", "point": "0" * 32}]}, "invalid-request", "exactly one"),
+        ({"parts": [{"text": "a" * 5000}]}, "invalid-request", "4096"),
+        ({"parts": [{"text": "a"}] * 40}, "invalid-request", "32"),
+        ({"parts": [{"text": "a", "weight": 0}]}, "invalid-query", "weight"),
+        ({"parts": [{"text": "a", "weight": -1}]}, "invalid-query", "positive"),
+        ({"parts": [{"text": "a", "weight": 1e9}]}, "invalid-request", "weight"),
+        ({"parts": [{"image": "no base64!"}]}, "invalid-request", "image"),
+        ({"parts": [{"image": "aGVsbG8="}]}, "unreadable-media", "not an image"),
+        ({"parts": [{"text": "a"}], "limit": 0}, "invalid-request", "limit"),
+        ({"parts": [{"text": "a"}], "limit": 100_000}, "invalid-request", "limit"),
+        ({"parts": [{"text": "a"}], "vector": "q"}, "invalid-query", "default"),
+        ({"parts": [{"text": "a"}], "colour": "red"}, "invalid-request", "colour"),
+        ({"parts": [{"text": "a"}], "filter": {"all": []}}, "invalid-filter", "all"),
+        (
+            {"parts": [{"text": "a"}], "filter": {"must": [{"key": "kind", "like": "v"}]}},
+            "invalid-filter",
+            "like",
+        ),
+    ],
+)
+def test_bad_requests_are_explained(
+    client: httpx.Client, body: dict[str, Any], name: str, about: str
+) -> None:
+    assert about in refused(client.post(SEARCH, json=body), 422, name)
+
+
+def test_bad_json_is_explained(client: httpx.Client) -> None:
+    answer = client.post(SEARCH, content=b"{", headers={"content-type": "application/json"})
+    assert "JSON" in refused(answer, 422, "invalid-request")
+
+
+def test_other_content_types_are_refused(client: httpx.Client) -> None:
+    answer = client.post(SEARCH, content=b"red", headers={"content-type": "text/plain"})
+    refused(answer, 415, "unknown-content-type")
+
+
+def test_query_picture_that_is_none(client: httpx.Client) -> None:
+    answer = client.post(SEARCH, files={"image": ("cat.jpg", b"%PDF-1.7 not a picture")})
+    assert "not an image" in refused(answer, 422, "unreadable-media")
+
+
+def test_query_picture_cut_short(client: httpx.Client) -> None:
+    whole = encoded(plain("red", (400, 300)))
+    answer = client.post(SEARCH, files={"image": ("cat.jpg", whole[: len(whole) // 2])})
+    refused(answer, 422, "unreadable-media")
+
+
+def test_unknown_collection(client: httpx.Client) -> None:
+    answer = client.post("/v1/collections/nowhere/search", json={"parts": [{"text": "red"}]})
+    assert "colours" in refused(answer, 404, "unknown-collection")
+
+
+def test_unknown_point(client: httpx.Client) -> None:
+    answer = ask(client, {"point": "00000000-0000-0000-0000-000000000000"})
+    refused(answer, 404, "unknown-point")
+
+
+def test_collection_of_another_encoder(fresh: Served) -> None:
+    from indexer import Schema
+
+    schema = Schema({"default": 48}, encoder="other", fingerprint={"text": "another"})
+    fresh.installation.store.create("foreign", schema)
+    answer = fresh.client.get("/v1/collections/foreign/search", params={"q": "red"})
+    assert "another encoder" in refused(answer, 409, "encoder-mismatch")
+
+
+def test_pictures_beyond_the_pixel_limit(library: Served) -> None:
+    data = library.installation.settings.data
+    with serving(data, max_image_pixels=100) as small:
+        files = {"image": ("photo.jpg", encoded(plain("red")))}
+        assert "limit" in refused(small.client.post(SEARCH, files=files), 422, "unreadable-media")
+
+
+def test_bodies_beyond_the_byte_limit(library: Served) -> None:
+    with serving(library.installation.settings.data, max_body_bytes=1_000) as small:
+        long = {"parts": [{"text": "a" * 2_000}]}
+        refused(small.client.post(SEARCH, json=long), 413, "too-large")
+        chunks = iter([b" " * 800] * 3)  # without Content-Length
+        headers = {"content-type": "application/json"}
+        refused(small.client.post(SEARCH, content=chunks, headers=headers), 413, "too-large")
+        files = {"image": ("photo.bmp", encoded(plain("red"), "BMP"))}
+        refused(small.client.post(SEARCH, files=files), 413, "too-large")

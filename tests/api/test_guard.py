@@ -1,0 +1,41 @@
+import httpx
+
+from tests.api.routes.test_search import refused
+
+
+def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None:
+    for path in ("/", "/livez", "/v1/collections", "/nowhere", "/static/main.js"):
+        headers = client.get(path).headers
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert "http" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["cross-origin-resource-policy"] == "same-origin"
+
+
+def test_answers_about_data_are_not_stored(client: httpx.Client) -> None:
+    assert client.get("/v1/collections").headers["cache-control"] == "no-store"
+
+
+def test_request_ids(client: httpx.Client) -> None:
+    first, second = (client.get("/livez").headers["x-request-id"] for _ in range(2))
+    assert first != second
+    given = client.get("/livez", headers={"x-request-id": "job-7.a"})
+    assert given.headers["x-request-id"] == "job-7.a"
+    strange = client.get("/livez", headers={"x-request-id": "a b\tc"})
+    assert strange.headers["x-request-id"] != "a b\tc"
+
+
+def test_unknown_paths_and_methods_are_problems(client: httpx.Client) -> None:
+    refused(client.get("/v2/nothing"), 404, "not-found")
+    answer = client.put("/v1/collections")
+    refused(answer, 405, "method-not-allowed")
+    assert "GET" in answer.headers["allow"]
+
+
+def test_static_files_stay_inside(client: httpx.Client) -> None:
+    for path in ("/static/../app.py", "/static/..%2fapp.py", "/static/%2e%2e/app.py", "/static/"):
+        assert client.get(path).status_code in (404, 405)
