@@ -15,7 +15,7 @@ from encoders.base import EncoderInfo, Modality, Pixels, RGBImage, Vectors, requ
 from encoders.devices import parse_devices, parse_dtype
 from encoders.dual.files import find_checkpoint, weight_files
 from encoders.dual.images import ImageTransform
-from encoders.dual.model import FEATURES, load_model, read_config, tower_of
+from encoders.dual.model import FEATURES, is_inert, load_model, read_config, tower_of
 from encoders.dual.texts import TextTransform
 from encoders.errors import CheckpointError, InvalidInput, InvalidOption
 from encoders.fingerprint import digest, hash_tensors
@@ -165,12 +165,7 @@ def _split(value: torch.Tensor, parts: int) -> list[torch.Tensor]:
 
 def _names_of(tower: Modality) -> Callable[[str], bool]:
     """Whether a tensor decides what a tower computes; what both towers share counts for both."""
-
-    def decides(name: str) -> bool:
-        inert = name.startswith("logit_") or name.endswith("position_ids")
-        return not inert and tower_of(name) in {tower, None}
-
-    return decides
+    return lambda name: not is_inert(name) and tower_of(name) in {tower, None}
 
 
 def _require_known(asked: Collection[str], known: Collection[str], what: str) -> None:

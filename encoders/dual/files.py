@@ -18,10 +18,14 @@ SIZES = {
     "google/siglip2-so400m-patch14-384": "4.5 GB",
     "google/siglip-base-patch16-224": "0.8 GB",
     "facebook/metaclip-2-worldwide-b32": "2.4 GB",
+    "facebook/metaclip-2-worldwide-l14": "4.3 GB",
     "facebook/metaclip-2-worldwide-huge-quickgelu": "7.4 GB",
     "openai/clip-vit-base-patch32": "0.6 GB",
     "openai/clip-vit-large-patch14": "1.7 GB",
     "OFA-Sys/chinese-clip-vit-base-patch16": "0.8 GB",
+    "OFA-Sys/chinese-clip-vit-large-patch14": "1.6 GB",
+    "BAAI/AltCLIP": "3.5 GB",
+    "BAAI/AltCLIP-m18": "4.8 GB",
 }
 """Download sizes of checkpoints people start with, weights in one format only."""
 

@@ -18,7 +18,8 @@ from encoders.errors import CheckpointError
 
 ModelClass = type[PreTrainedModel]
 FEATURES = {"text": "get_text_features", "image": "get_image_features"}
-DAMAGE = (OSError, ValueError, RuntimeError, KeyError, SafetensorError, pickle.UnpicklingError)
+DAMAGE = (OSError, ValueError, RuntimeError, KeyError, SafetensorError)
+LEFTOVERS = (".position_ids", "text_model.pooler.dense.weight", "text_model.pooler.dense.bias")
 SHOWN = 5  # names listed per kind of difference
 
 
@@ -67,6 +68,11 @@ def load_model(
                 output_loading_info=True,
                 ignore_mismatched_sizes=True,  # reported, and refused below
             )
+    except pickle.UnpicklingError as error:  # its own text advises to run the pickle
+        raise CheckpointError(
+            f"the weights in {folder} cannot be loaded: {files[0].name} is damaged or holds more "
+            "than tensors, and pickled code is never run"
+        ) from error
     except DAMAGE as error:
         raise CheckpointError(f"the weights in {folder} cannot be loaded: {error}") from error
     _require_exact(folder, report, towers)
@@ -78,6 +84,11 @@ def tower_of(name: str) -> Modality | None:
     if name.startswith("text"):
         return "text"
     return "image" if name.startswith(("vis", "image")) else None
+
+
+def is_inert(name: str) -> bool:
+    """Whether a tensor decides no vector: scales of the loss, and what old files hold besides."""
+    return name.startswith("logit_") or name.endswith(LEFTOVERS)
 
 
 def _model_class(config: PreTrainedConfig) -> ModelClass:
@@ -127,7 +138,7 @@ def _require_exact(
         "unexpected": {
             name
             for name in report["unexpected_keys"]
-            if not _is_dropped(name, towers) and not name.endswith("position_ids")
+            if not _is_dropped(name, towers) and not is_inert(name)
         },
         "of another shape": {str(entry[0]) for entry in report["mismatched_keys"]},
     }

@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import sentencepiece
 import torch
 import transformers
 from safetensors.torch import load_file, save_file
@@ -36,9 +37,29 @@ def siglip(folder: Path) -> None:
         folder,
         transformers.SiglipModel,
         config,
-        transformers.SiglipImageProcessorPil(size=_square()),
+        transformers.SiglipImageProcessorPil(size=_square(), resample=2),
     )
     _gemma_like_tokenizer().save_pretrained(folder)
+
+
+def siglip1(folder: Path) -> None:
+    """The first SigLIP's files: a bare sentencepiece model and no mask."""
+    siglip(folder)
+    (folder / "tokenizer.json").unlink()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter([" ".join(WORDS)] * 50),
+        model_prefix=str(folder / "spiece"),
+        vocab_size=60,
+        hard_vocab_limit=False,
+        pad_id=0,
+        eos_id=1,
+        unk_id=2,
+        bos_id=-1,
+        minloglevel=2,
+    )
+    names = {"tokenizer_class": "SiglipTokenizer", "pad_token": "</s>", "eos_token": "</s>"}
+    settings = {**names, "model_max_length": 64, "model_input_names": ["input_ids"]}
+    (folder / "tokenizer_config.json").write_text(json.dumps(settings))
 
 
 def naflex(folder: Path) -> None:
@@ -96,6 +117,7 @@ def metaclip2(folder: Path) -> None:
 
 BUILDERS: dict[str, Callable[[Path], None]] = {
     "siglip": siglip,
+    "siglip1": siglip1,
     "naflex": naflex,
     "clip": clip,
     "chinese_clip": chinese_clip,

@@ -19,6 +19,7 @@ from tests.encoders.checkpoints import BUILDERS, edit_json, edit_weights
 TEXTS = ("a photo of a red cat", "dog", "海 a blue dog of 犬", "green " * 90, "a cat")
 TEXT_LIMITS = {
     "siglip": 64,
+    "siglip1": 64,
     "naflex": 64,
     "clip": 20,
     "chinese_clip": 24,
@@ -56,7 +57,7 @@ def images() -> list[Image.Image]:
 def reference_texts(folder: Path, kind: str) -> NDArray[np.float32]:
     model = transformers.AutoModel.from_pretrained(folder)
     tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
-    siglip = kind in {"siglip", "naflex"}
+    siglip = kind in {"siglip", "siglip1", "naflex"}
     inputs = tokenizer(
         [text.lower() if siglip else text for text in TEXTS],
         padding="max_length" if siglip else "longest",
@@ -65,7 +66,7 @@ def reference_texts(folder: Path, kind: str) -> NDArray[np.float32]:
         return_tensors="pt",
     )
     if siglip:  # trained without a mask
-        inputs.pop("attention_mask")
+        inputs.pop("attention_mask", None)
     with torch.no_grad():
         return normalised(model.get_text_features(**inputs).pooler_output)
 

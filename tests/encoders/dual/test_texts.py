@@ -16,7 +16,7 @@ def transform(checkpoint: Callable[[str], Path]) -> Transform:
     return lambda kind: TextTransform(checkpoint(kind), read_config(checkpoint(kind)))
 
 
-@pytest.mark.parametrize("kind", ["siglip", "naflex"])
+@pytest.mark.parametrize("kind", ["siglip", "siglip1", "naflex"])
 def test_siglip_reads_64_lower_case_tokens_without_a_mask(transform: Transform, kind: str) -> None:
     ((_, inputs),) = transform(kind).batches(["a RED cat", "a red CAT", "dog " * 99])
     assert inputs.keys() == {"input_ids"}
