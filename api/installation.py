@@ -3,6 +3,7 @@
 import threading
 from functools import cached_property
 from pathlib import Path
+from typing import Self
 
 from api.roots import Roots
 from api.settings import Settings
@@ -14,12 +15,21 @@ DEFAULT_ENCODER = "offline"  # runs anywhere, without a model hub
 
 
 class Installation:
-    """Store, encoder and folders of one data folder; safe to share between threads."""
+    """Store, encoder and folders of one data folder; safe to share between threads.
+
+    Leaving it as a context manager closes the store.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self._encoders: dict[str, Encoder] = {}
         self._loading = threading.Lock()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
 
     @cached_property
     def store(self) -> Store:

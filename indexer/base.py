@@ -184,3 +184,7 @@ class Store(Protocol):
     def drop(self, name: str) -> None:
         """Remove a collection and all it holds; raises `UnknownCollection`."""
         ...
+
+    def close(self) -> None:
+        """Let go of files and connections; the store and its collections are not used after."""
+        ...

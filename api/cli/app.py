@@ -6,7 +6,6 @@ Exit codes: 0 done; 1 could not be done (the message says why and what to do); 2
 
 import sys
 
-import click
 import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -43,7 +42,7 @@ def main() -> None:
         _fail(str(error))
     except ValidationError as error:
         _fail("; ".join(_setting(problem) for problem in error.errors()))
-    except (KeyboardInterrupt, click.Abort):
+    except KeyboardInterrupt:
         sys.exit(130)
 
 
@@ -53,5 +52,5 @@ def _setting(problem: ErrorDetails) -> str:
 
 
 def _fail(message: str) -> None:
-    click.echo(f"polylens: {message}", err=True)
+    typer.echo(f"polylens: {message}", err=True)
     sys.exit(1)

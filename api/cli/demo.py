@@ -18,8 +18,8 @@ def demo(
     """Ingest real photos and a film, search them in many languages, say what to do next."""
     from api.demo.run import run, run_on
 
-    polylens = installation(data=data, encoder=encoder)
-    if media is not None:
-        run_on(polylens, media)
-    elif not run(polylens):
-        raise typer.Exit(1)
+    with installation(data=data, encoder=encoder) as polylens:
+        if media is not None:
+            run_on(polylens, media)
+        elif not run(polylens):
+            raise typer.Exit(1)

@@ -35,16 +35,21 @@ def doctor(
 ) -> None:
     """Check that this machine has all that polylens needs, and say how to mend what it lacks."""
     console = Console(highlight=False)
-    polylens = installation(data=data, collection=collection, encoder=encoder)
-    healthy = True
-    for name, check in _checks(polylens):
-        try:
-            mark, words = "[green]ok[/]  ", check()
-        except (Failure, EncoderError, IndexerError, OSError) as error:
-            mark, words, healthy = "[red]FAIL[/]", str(error), False
-        console.print(f"{mark} {name}: {escape(words)}", soft_wrap=True)
-    if not healthy:
+    with installation(data=data, collection=collection, encoder=encoder) as polylens:
+        healthy = [_tell(console, name, check) for name, check in _checks(polylens)]
+    if not all(healthy):
         raise typer.Exit(1)
+
+
+def _tell(console: Console, name: str, check: Callable[[], str]) -> bool:
+    """Run a check and print what it says; whether it went well."""
+    try:
+        words, healthy = check(), True
+    except (Failure, EncoderError, IndexerError, OSError) as error:
+        words, healthy = str(error), False
+    mark = "[green]ok[/]  " if healthy else "[red]FAIL[/]"
+    console.print(f"{mark} {name}: {escape(words)}", soft_wrap=True)
+    return healthy
 
 
 def _checks(polylens: Installation) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -1,13 +1,17 @@
 """`polylens ingest`"""
 
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from api.cli.options import CollectionName, Data, Device, EncoderName, installation
 from api.cli.progress import console, follow, show_plan
+
+if TYPE_CHECKING:
+    from ingestion import Item
 
 SOME_FAILED = 3  # exit code
 
@@ -33,24 +37,32 @@ def ingest(
     from ingestion import IngestOptions, Limits, plan, walk
     from ingestion import ingest as run
 
-    polylens = installation(data=data, collection=collection, encoder=encoder, device=device)
-    limits = Limits(max_pixels=polylens.settings.max_image_pixels)
-    options = IngestOptions(limits=limits, retry_failed=retry_failed)
-    items = chain.from_iterable(
-        [walk(source, include or (), exclude or (), follow_symlinks) for source in sources]
-    )
-    name = polylens.settings.collection
-    if dry_run:
-        existing = polylens.store.open(name) if name in polylens.store.names() else None
-        show_plan(plan(items, existing, polylens.encoder(existing), options))
-        return
-    target = polylens.open_or_create(name)
-    using = polylens.encoder(target)
-    for source in sources:
-        polylens.roots.add(source)
-    console.print(f"Into collection [bold]{target.name}[/] with encoder [bold]{using.info.name}[/]")
-    report = follow(run(items, using, target, options))
+    with installation(data=data, collection=collection, encoder=encoder, device=device) as polylens:
+        limits = Limits(max_pixels=polylens.settings.max_image_pixels)
+        options = IngestOptions(limits=limits, retry_failed=retry_failed)
+        walks = [walk(path, include or (), exclude or (), follow_symlinks) for path in sources]
+        items = _distinct(chain.from_iterable(walks))
+        name = polylens.settings.collection
+        if dry_run:
+            existing = polylens.store.open(name) if name in polylens.store.names() else None
+            show_plan(plan(items, existing, polylens.encoder(existing), options))
+            return
+        target = polylens.open_or_create(name)
+        using = polylens.encoder(target)
+        for source in sources:
+            polylens.roots.add(source)
+        console.print(f"Into collection [bold]{name}[/] with encoder [bold]{using.info.name}[/]")
+        report = follow(run(items, using, target, options))
     if report.done + report.unchanged == 0:
         raise typer.Exit(1)
     if report.failed:
         raise typer.Exit(SOME_FAILED)
+
+
+def _distinct(items: Iterable["Item"]) -> Iterator["Item"]:
+    """Each asset once, where sources overlap."""
+    seen: set[str] = set()
+    for item in items:
+        if item.asset not in seen:
+            seen.add(item.asset)
+            yield item

@@ -40,7 +40,16 @@ def follow(snapshots: Iterable[Snapshot]) -> Report:
 
 def show_plan(plan: Plan) -> None:
     """Print what an ingestion would do."""
-    console.print(plan)
+    console.print(
+        f"{plan.found} files found: [bold]{plan.new} new[/], {plan.changed} changed, "
+        f"{plan.unchanged} unchanged, {plan.failed_before} failed before, "
+        f"{plan.skipped} skipped, {plan.unusable} unusable"
+    )
+    console.print(
+        f"To do: {plan.images} images and {plan.videos} videos, {plan.bytes / 1e6:,.1f} MB"
+    )
+    for asset, reason in list(plan.reasons.items())[:MOST_SHOWN]:
+        console.print(f"  {escape(_name(asset))}: {escape(reason)}", soft_wrap=True)
 
 
 def _settled(snapshot: Snapshot) -> int:
@@ -61,11 +70,15 @@ def _tell(snapshot: Snapshot, failures: int) -> int:
     if event is None or event.status != "failed":
         return 0
     if failures < MOST_SHOWN:
-        name = unquote(event.asset.removeprefix("file://"), errors="replace")
-        console.print(f"[red]failed[/] {escape(name)}: {escape(event.reason)}", soft_wrap=True)
+        reason = escape(event.reason)
+        console.print(f"[red]failed[/] {escape(_name(event.asset))}: {reason}", soft_wrap=True)
     elif failures == MOST_SHOWN:
         console.print("[red]...[/] further failures are in the ledger, not shown here")
     return 1
+
+
+def _name(asset: str) -> str:
+    return unquote(asset.removeprefix("file://"), errors="replace")
 
 
 def _summarise(report: Report) -> None:

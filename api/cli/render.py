@@ -1,5 +1,7 @@
 """Answers as text for people."""
 
+from pathlib import Path
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -29,14 +31,21 @@ def table(answer: Answer) -> Table:
     rows.add_column("file", overflow="fold")
     rows.add_column("moment")
     for rank, found in enumerate(answer.hits, 1):
-        rows.add_row(str(rank), f"{found.score:.3f}", escape(name(found)), moment(found))
+        rows.add_row(str(rank), f"{found.score:.3f}", escape(place(found)), moment(found))
     return rows
 
 
 def name(found: Found) -> str:
-    """The file's folder and name, as far as they are known."""
-    folder, file = found.payload.get("folder"), found.payload.get("name", found.asset)
-    return f"{folder}/{file}" if folder else str(file)
+    """The file's name as far as it is known, else its asset's URI."""
+    return str(found.payload.get("name", found.asset))
+
+
+def place(found: Found) -> str:
+    """The file's folder and name, the home folder as `~`."""
+    folder = str(found.payload.get("folder", ""))
+    home = str(Path.home())
+    short = f"~{folder.removeprefix(home)}" if folder.startswith(home) else folder
+    return f"{short}/{name(found)}" if short else name(found)
 
 
 def moment(found: Found) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import sys
+import webbrowser
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -55,16 +56,20 @@ def search(
         *(Part(text=words, weight=MINUS) for words in minus or []),
     ]
     query = Query(parts, filter=_filter(filter_), limit=limit)
-    polylens = installation(data=data, collection=collection, encoder=encoder, device=device)
-    answer = polylens.searcher(polylens.settings.collection).search(query)
+    with installation(data=data, collection=collection, encoder=encoder, device=device) as polylens:
+        answer = polylens.searcher(polylens.settings.collection).search(query)
+        _print(answer, as_json=as_json)
+        if open_:
+            _open(polylens, answer, " ".join(text or []) or "search")
+
+
+def _print(answer: Answer, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(asdict(answer), default=str, ensure_ascii=False))
         return
     from api.cli.render import show
 
     show(answer)
-    if open_:
-        _open(polylens, answer, " ".join(text or []) or "search")
 
 
 def _open(polylens: Installation, answer: Answer, title: str) -> None:
@@ -74,7 +79,7 @@ def _open(polylens: Installation, answer: Answer, title: str) -> None:
     collection = polylens.store.open(polylens.settings.collection)
     path = polylens.settings.data / "search.html"
     ContactSheet(polylens, collection).write(path, "polylens", [Section(title, answer)])
-    typer.launch(path.as_uri())
+    webbrowser.open(path.as_uri())
 
 
 def _texts(words: list[str] | None) -> list[Part]:
@@ -85,9 +90,12 @@ def _texts(words: list[str] | None) -> list[Part]:
 
 
 def _load(path: Path) -> RGBImage:
-    from ingestion import load_image
+    from ingestion import MediaError, load_image
 
-    return load_image(path)
+    try:
+        return load_image(path)
+    except MediaError as error:
+        raise InvalidQuery(f"--image {path}: {error}") from error
 
 
 def _filter(text: str | None) -> Filter | None:

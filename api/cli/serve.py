@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-import click
 import typer
 
 from api.cli.options import CollectionName, Data, Device, EncoderName, installation
@@ -22,14 +21,14 @@ def serve(
     from api.app import create_app
     from api.security import InsecureSettings
 
-    polylens = installation(
+    with installation(
         host=host, port=port, data=data, collection=collection, encoder=encoder, device=device
-    )
-    settings = polylens.settings
-    try:
-        app = create_app(polylens)
-    except InsecureSettings as error:
-        raise click.UsageError(str(error)) from error
-    shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-    typer.echo(f"polylens is at http://{shown}:{settings.port}/ (Ctrl+C stops it)")
-    uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+    ) as polylens:
+        settings = polylens.settings
+        try:
+            app = create_app(polylens)
+        except InsecureSettings as error:
+            raise typer.BadParameter(str(error)) from error
+        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+        typer.echo(f"polylens is at http://{shown}:{settings.port}/ (Ctrl+C stops it)")
+        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")

@@ -69,10 +69,10 @@ def render(photos: Sequence[Path], path: Path) -> None:
 def _shot(photo: Path) -> Iterator[NDArray[np.uint8]]:
     with Image.open(photo) as opened:
         image = opened.convert("RGB")
-    width, height = image.size
-    scale = min(width / SIZE[0], height / SIZE[1])
+    scale = min(image.width / SIZE[0], image.height / SIZE[1])
     for i in range(FPS * SHOT):
         zoom = scale * (1 - ZOOM * i / (FPS * SHOT))
-        half = SIZE[0] * zoom / 2, SIZE[1] * zoom / 2
-        box = (width / 2 - half[0], height / 2 - half[1], width / 2 + half[0], height / 2 + half[1])
+        left = max(0.0, (image.width - SIZE[0] * zoom) / 2)
+        top = max(0.0, (image.height - SIZE[1] * zoom) / 2)
+        box = (left, top, image.width - left, image.height - top)
         yield np.asarray(image.resize(SIZE, Image.Resampling.BILINEAR, box=box))

@@ -7,13 +7,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from api.cli.progress import console, follow
-from api.cli.render import clock, name
+from api.cli.render import moment, name
 from api.contact_sheet import ContactSheet, Section
 from api.demo.media import Expectation, Script, gather
 from api.installation import Installation
 from indexer import Collection
 from ingestion import IngestOptions, ingest, walk
-from retrieval import Answer, Found, Part, Query
+from retrieval import Answer, Part, Query
 
 SHOWN = 3  # hits shown, and the ranks in which the expected file must be
 
@@ -89,24 +89,22 @@ def _ask(
 
 def _table(outcomes: list[Outcome], *, judged: bool) -> Table:
     rows = Table(title="Searches", title_justify="left", box=None, pad_edge=False)
-    for heading in ("", "language", "query", "best hits (score, moment)"):
-        rows.add_column(heading, overflow="fold")
+    for heading in ("", "language", "query", "best hits", "score", "moment"):
+        rows.add_column(heading, justify="right" if heading == "score" else "left")
     for outcome in outcomes:
         mark = ("[green]ok[/]" if outcome.passed else "[red]NO[/]") if judged else ""
-        wanted = outcome.wanted
-        rows.add_row(mark, wanted.language, escape(wanted.text), _hits(outcome.answer))
+        question = (mark, outcome.wanted.language, escape(outcome.wanted.text))
+        for hit in _hits(outcome.answer):
+            rows.add_row(*question, *hit)
+            question = ("", "", "")
     return rows
 
 
-def _hits(answer: Answer) -> str:
-    if answer.good_match is False:
-        return "[dim]no good match[/]"
-    return ", ".join(_hit(found) for found in answer.hits)
-
-
-def _hit(found: Found) -> str:
-    at = f" at {clock(found.moments[0].start)}" if found.moments else ""
-    return f"{escape(name(found))} [dim]({found.score:.2f}{at})[/]"
+def _hits(answer: Answer) -> list[tuple[str, str, str]]:
+    """File, score and moment of each hit."""
+    if answer.good_match is False or not answer.hits:
+        return [("[dim]no good match[/]", "", "")]
+    return [(escape(name(hit)), f"{hit.score:.2f}", moment(hit)) for hit in answer.hits]
 
 
 def _write_sheet(polylens: Installation, collection: Collection, outcomes: list[Outcome]) -> None:

@@ -1,0 +1,48 @@
+import pytest
+
+from tests.api.cli.conftest import Run
+
+
+def test_help_lists_the_commands(run: Run) -> None:
+    shown = run("--help").out
+    for command in ("demo", "ingest", "search", "serve", "models", "doctor"):
+        assert command in shown
+
+
+def test_wrong_usage_is_exit_code_2(run: Run) -> None:
+    assert run("ingest").code == 2
+    assert run("find").code == 2
+
+
+def test_a_setting_of_the_wrong_type_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYLENS_PORT", "eighty")
+    ran = run("search", "x")
+    assert ran.code == 1
+    assert "setting 'port'" in ran.err
+
+
+def test_models_lists_what_runs_here(run: Run) -> None:
+    shown = run("models").out
+    assert "noun-finder" in shown
+    assert "fake" in shown
+
+
+def test_doctor_finds_this_machine_healthy(run: Run) -> None:
+    ran = run("doctor")
+    assert ran.code == 0, ran.out
+    assert "torch" in ran.out
+
+
+def test_doctor_tells_of_a_data_folder_that_cannot_be_written(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("POLYLENS_DATA", "/proc/polylens")
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "FAIL data folder" in ran.out
+
+
+def test_serving_beyond_this_machine_needs_a_key(run: Run) -> None:
+    ran = run("serve", "--host", "0.0.0.0")
+    assert ran.code == 2
+    assert "API keys are needed" in ran.err

@@ -1,0 +1,79 @@
+from pathlib import Path
+
+from tests.api.cli.conftest import Run
+from tests.media import encoded, plain
+
+
+def test_a_folder_is_ingested_once(run: Run, photos: Path) -> None:
+    first = run("ingest", photos)
+    assert first.code == 0
+    assert "4 files found: 4 done, 0 unchanged, 0 skipped, 0 failed" in first.out
+    again = run("ingest", photos)
+    assert again.code == 0
+    assert "0 done, 4 unchanged" in again.out
+
+
+def test_a_changed_file_is_done_again(run: Run, photos: Path) -> None:
+    run("ingest", photos)
+    (photos / "red.jpg").write_bytes(encoded(plain("cyan")))
+    assert "1 done, 3 unchanged" in run("ingest", photos).out
+    assert "red.jpg" in run("search", "cyan", "-n", 1).out
+
+
+def test_several_sources_and_globs(run: Run, photos: Path) -> None:
+    ran = run("ingest", photos / "red.jpg", photos, "--include", "*.jpg", "--exclude", "green*")
+    assert ran.code == 0
+    assert "2 done" in ran.out
+
+
+def test_a_bad_file_is_told_and_the_run_goes_on(run: Run, photos: Path) -> None:
+    (photos / "broken.jpg").write_bytes(encoded(plain("red"))[:60])
+    ran = run("ingest", photos)
+    assert ran.code == 3
+    assert "broken.jpg" in ran.out
+    assert "4 done" in ran.out
+    assert "1 failed" in ran.out
+    retried = run("ingest", photos, "--retry-failed")
+    assert retried.code == 3
+
+
+def test_a_dry_run_writes_nothing(run: Run, photos: Path, tmp_path: Path) -> None:
+    ran = run("ingest", photos, "--dry-run")
+    assert ran.code == 0
+    assert "4 files found: 4 new" in ran.out
+    assert "3 images and 1 videos" in ran.out
+    assert not (tmp_path / "data").exists()
+
+
+def test_nothing_to_ingest_is_an_error(run: Run, tmp_path: Path) -> None:
+    missing = run("ingest", tmp_path / "nowhere")
+    assert missing.code == 1
+    assert "nowhere does not exist" in missing.err
+    (tmp_path / "empty").mkdir()
+    empty = run("ingest", tmp_path / "empty")
+    assert empty.code == 1
+    assert "holds no file" in empty.err
+    assert not (tmp_path / "data" / "collections" / "default").exists()
+
+
+def test_a_folder_without_media_is_an_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "notes.txt").write_text("no picture")
+    ran = run("ingest", tmp_path / "texts")
+    assert ran.code == 1
+    assert "1 skipped" in ran.out
+
+
+def test_another_encoder_cannot_fill_a_collection(run: Run, photos: Path) -> None:
+    run("ingest", photos)
+    ran = run("ingest", photos, "--encoder", "offline")
+    assert ran.code == 1
+    assert "made by another encoder" in ran.err
+    assert "into a new collection" in ran.err
+
+
+def test_an_unknown_encoder_names_those_there_are(run: Run, photos: Path) -> None:
+    ran = run("ingest", photos, "--encoder", "clipp")
+    assert ran.code == 1
+    assert "no encoder is called 'clipp'" in ran.err
+    assert "offline" in ran.err

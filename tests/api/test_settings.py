@@ -1,0 +1,42 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from api.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_a_flag_beats_a_variable_beats_the_file_beats_the_default(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert Settings().port == 8000
+    (tmp_path / "polylens.toml").write_text('port = 1\ncollection = "photos"\n')
+    assert Settings().port == 1
+    monkeypatch.setenv("POLYLENS_PORT", "2")
+    assert Settings().port == 2
+    assert Settings(port=3).port == 3
+    assert Settings().collection == "photos"
+
+
+def test_the_file_can_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other.toml").write_text('data = "/srv/polylens"\n')
+    monkeypatch.setenv("POLYLENS_CONFIG", "other.toml")
+    assert Settings().data == Path("/srv/polylens")
+
+
+def test_the_data_folder_follows_the_xdg_convention(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", "/srv/data")
+    assert Settings().data == Path("/srv/data/polylens")
+    monkeypatch.delenv("XDG_DATA_HOME")
+    assert Settings().data == Path.home() / ".local/share/polylens"
+
+
+def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "polylens.toml").write_text("prot = 1\n")
+    with pytest.raises(ValidationError, match="prot"):
+        Settings()
