@@ -98,7 +98,9 @@ def _tensors(file: Path) -> "Iterator[tuple[str, torch.Tensor]]":
         import torch
 
         mapped = zipfile.is_zipfile(file)  # files of torch < 1.6 are not
-        yield from torch.load(file, map_location="cpu", weights_only=True, mmap=mapped).items()
+        content = torch.load(file, map_location="cpu", weights_only=True, mmap=mapped)
+        content = content.get("module", content)  # as training with DeepSpeed saves it
+        yield from ((name, value) for name, value in content.items() if torch.is_tensor(value))
 
 
 def _hash_tensor(tensor: "torch.Tensor") -> str:

@@ -1,11 +1,16 @@
 """From a name or a checkpoint path to a loaded encoder."""
 
+import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from encoders.base import Encoder, Modality
 from encoders.errors import UnknownEncoder
+
+INTERNVL_14B = "OpenGVLab/InternVL-14B-224px"
+INTERNVIT_6B = "OpenGVLab/InternViT-6B-224px"
+INTERNVL_TYPES = ("internvl", "internvl_chat", "intern_vit_6b")
 
 
 @dataclass(frozen=True)
@@ -30,7 +35,9 @@ def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encod
     options = options or LoadOptions()
     if name_or_path in BUILDERS:
         return BUILDERS[name_or_path](options)
-    if "/" in name_or_path or Path(name_or_path).is_dir():
+    if "/" in name_or_path or Path(name_or_path).exists():
+        if _is_internvl(name_or_path):
+            return _internvl(name_or_path, options)
         from encoders.dual import DualEncoder
 
         return DualEncoder.load(name_or_path, options)
@@ -38,6 +45,38 @@ def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encod
         f"no encoder is called {name_or_path!r}: use one of {', '.join(BUILDERS)}, "
         "the folder of a checkpoint, or a hub id such as google/siglip2-base-patch16-224"
     )
+
+
+def _is_internvl(name_or_path: str) -> bool:
+    """Whether this is a `.pth` file, or a checkpoint whose config names an InternVL."""
+    from encoders.dual.files import find_checkpoint
+
+    if Path(name_or_path).expanduser().is_file():
+        return True
+    try:
+        config = json.loads((find_checkpoint(name_or_path) / "config.json").read_text("utf-8"))
+        return config.get("model_type") in INTERNVL_TYPES
+    except (OSError, ValueError, AttributeError):
+        return False  # the general loader says what is wrong with it
+
+
+def _internvl(name_or_path: str, options: LoadOptions, name: str | None = None) -> Encoder:
+    from encoders.internvl.load import load_internvl
+
+    return load_internvl(name_or_path, options, name)
+
+
+def _internvl_c(options: LoadOptions) -> Encoder:
+    options = replace(options, vectors=options.vectors or {"c"})
+    return _internvl(INTERNVL_14B, options, "internvl-c")
+
+
+def _internvl_g(options: LoadOptions) -> Encoder:
+    return _internvl(INTERNVL_14B, options, "internvl-g")
+
+
+def _internvit(options: LoadOptions) -> Encoder:
+    return _internvl(INTERNVIT_6B, options, "internvit")
 
 
 def _fake(_: LoadOptions) -> Encoder:
@@ -53,4 +92,10 @@ def _offline(options: LoadOptions) -> Encoder:
 
 
 # Builders import lazily: a text query with the offline encoder must not pay for torch.
-BUILDERS: dict[str, Callable[[LoadOptions], Encoder]] = {"offline": _offline, "fake": _fake}
+BUILDERS: dict[str, Callable[[LoadOptions], Encoder]] = {
+    "offline": _offline,
+    "fake": _fake,
+    "internvl-c": _internvl_c,
+    "internvl-g": _internvl_g,
+    "internvit": _internvit,
+}

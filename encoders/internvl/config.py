@@ -1,0 +1,93 @@
+"""From a checkpoint's `config.json` to our configuration, or a refusal that says why."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+from encoders.errors import CheckpointError
+from encoders.internvl.model import InternVLConfig
+from encoders.internvl.qllama import QLlamaConfig
+from encoders.internvl.vision import VisionConfig
+
+T = TypeVar("T", VisionConfig, QLlamaConfig)
+
+
+def read_config(path: Path) -> InternVLConfig | VisionConfig:
+    """The configuration in `path`: of InternVL-14B, or of an InternViT alone.
+
+    Raises `CheckpointError` for a damaged file or any other architecture.
+    """
+    raw = _read_json(path)
+    kind = raw.get("model_type")
+    if kind == "internvl" and "qllama_config" in raw:
+        return _internvl(raw, path)
+    if kind == "intern_vit_6b":
+        return _vision(raw, path)
+    raise CheckpointError(f"{path} describes {_describe(raw)}")
+
+
+def _describe(raw: Mapping[str, Any]) -> str:
+    kind = raw.get("model_type", "no model_type at all")
+    if kind in ("internvl_chat", "internvl"):
+        return f"an InternVL chat model ({kind!r}), which answers questions and embeds nothing"
+    code = "; it asks for remote code, which is never run here" if "auto_map" in raw else ""
+    return f"{kind!r}, neither InternVL-14B ('internvl') nor an InternViT ('intern_vit_6b'){code}"
+
+
+def _internvl(raw: Mapping[str, Any], path: Path) -> InternVLConfig:
+    vision = _vision(_section(raw, "vision_config", path), path)
+    qllama = _pick(QLlamaConfig, _section(raw, "qllama_config", path), path)
+    if raw.get("force_image_size"):
+        vision = replace(vision, image_size=int(raw["force_image_size"]))
+    return InternVLConfig(
+        vision=vision,
+        qllama=replace(qllama, num_query_token=raw.get("num_query_token", qllama.num_query_token)),
+        clip_embed_dim=raw.get("clip_embed_dim", InternVLConfig.clip_embed_dim),
+        attn_pool_num_heads=raw.get("attn_pool_num_heads", InternVLConfig.attn_pool_num_heads),
+    )
+
+
+def _section(raw: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
+    section = raw.get(name)
+    if not isinstance(section, dict):
+        raise CheckpointError(f"{path} has no {name!r} object, which an InternVL-14B needs")
+    return section
+
+
+def _vision(raw: Mapping[str, Any], path: Path) -> VisionConfig:
+    config = _pick(VisionConfig, raw, path)
+    if config.hidden_act != "gelu" or config.norm_type not in ("rms_norm", "layer_norm"):
+        raise CheckpointError(
+            f"{path} asks for {config.hidden_act!r} and {config.norm_type!r}; an InternViT has "
+            "'gelu' and 'rms_norm' or 'layer_norm'"
+        )
+    return config
+
+
+def _pick(kind: type[T], raw: Mapping[str, Any], path: Path) -> T:
+    """A `kind` with the fields `raw` names; the public model's value for those it does not."""
+    defaults = kind()
+    values = {field.name: raw[field.name] for field in fields(kind) if field.name in raw}
+    for name, value in values.items():
+        expected = type(getattr(defaults, name))
+        if not isinstance(value, (expected, int) if expected is float else expected):
+            raise CheckpointError(
+                f"{path}: {name} is {value!r}, but must be of type {expected.__name__}"
+            )
+    return replace(defaults, **values)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CheckpointError(
+            f"{path} is missing: a checkpoint folder needs its config.json"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read as JSON ({error}): fetch it again") from error
+    if not isinstance(raw, dict):
+        raise CheckpointError(f"{path} holds no JSON object: fetch it again")
+    return raw

@@ -1,0 +1,63 @@
+"""The image side of an encoder: resize on the CPU, vectors on the devices."""
+
+import os
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from encoders.base import Pixels, RGBImage, Vectors, as_rgb
+from encoders.internvl.internvit import InternViT
+from encoders.internvl.model import InternVL
+from encoders.internvl.replicas import Replicas
+from encoders.internvl.transforms import Transform, normalise, squash
+
+THREADS = min(8, os.cpu_count() or 1)  # Pillow resizes outside of the interpreter lock
+
+
+class ImageSide:
+    """Images of any size to rows of `dims` (vector name -> dimension), in batches that fit."""
+
+    def __init__(
+        self,
+        replicas: Replicas[InternVL] | Replicas[InternViT],
+        dims: dict[str, int],
+        size: int,
+    ) -> None:
+        self._replicas: Replicas[InternVL | InternViT] = replicas  # type: ignore[assignment]
+        self._dims = dims
+        self._size = size
+        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="resize")
+
+    def preprocess(self, image: RGBImage, transform: Transform = squash) -> Pixels:
+        """The model's square of one image, uint8 RGB `[size, size, 3]`. Thread-safe."""
+        return np.asarray(transform(as_rgb(image), self._size))
+
+    def preprocess_all(self, images: Iterable[RGBImage]) -> Iterable[Pixels]:
+        """`preprocess` of each, in order, in a bounded number of threads."""
+        return self._pool.map(self.preprocess, images)
+
+    def encode(self, pixels: Iterable[Pixels]) -> Vectors:
+        """Rows `[n, dim]` per vector name, not normalised; it waits for the devices once."""
+        parts = self._replicas.run(self._embed, self._replicas.batches(pixels))
+        return {
+            name: np.concatenate(
+                [np.zeros((0, dim), np.float32), *(part[name].cpu().numpy() for part in parts)]
+            )
+            for name, dim in self._dims.items()
+        }
+
+    def _embed(
+        self, model: InternVL | InternViT, device: torch.device, batch: Sequence[Pixels]
+    ) -> dict[str, Tensor]:
+        return model.embed_images(normalise(to_device(batch, device)), self._dims)
+
+
+def to_device(batch: Sequence[Pixels], device: torch.device) -> Tensor:
+    """Pixels of a batch as one uint8 tensor `[n, size, size, 3]`, sent without waiting for it."""
+    pixels = torch.from_numpy(np.stack(batch))
+    if device.type == "cuda":
+        return pixels.pin_memory().to(device, non_blocking=True)
+    return pixels.to(device)

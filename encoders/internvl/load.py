@@ -1,0 +1,197 @@
+"""From a checkpoint folder, a hub id in the local cache, or a `.pth` file to a ready encoder."""
+
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass
+from typing import TypeVar
+
+import torch
+from torch import nn
+
+from encoders.base import EncoderInfo, Modality
+from encoders.devices import parse_devices, parse_dtype
+from encoders.errors import InvalidOption
+from encoders.fingerprint import digest, hash_tensors
+from encoders.internvl.attention import choose_attention
+from encoders.internvl.checkpoint import Checkpoint, open_internvl
+from encoders.internvl.encoder import InternVLEncoder
+from encoders.internvl.images import ImageSide
+from encoders.internvl.internvit import InternViT
+from encoders.internvl.layouts import target_name
+from encoders.internvl.memory import TEXTS, image_batch
+from encoders.internvl.model import PARTS, InternVL, Part
+from encoders.internvl.replicas import Replicas
+from encoders.internvl.texts import TextSide
+from encoders.internvl.tokenizer import FEATURE_PREFIX, Tokenizer
+from encoders.internvl.transforms import MEAN, STD
+from encoders.internvl.weights import load_weights, set_weight, shapes_of
+from encoders.registry import LoadOptions
+
+M = TypeVar("M", bound=nn.Module)
+
+
+def load_internvl(
+    name_or_path: str, options: LoadOptions, name: str | None = None
+) -> InternVLEncoder:
+    """An encoder over InternVL-14B (vectors `c` and `g`), InternVL-C (`c`) or an InternViT.
+
+    `name` is what the encoder calls itself, by default `name_or_path`. Raises `UnknownEncoder`,
+    `ModelUnavailable`, `CheckpointError` or `InvalidOption`; no code of a checkpoint is run.
+    """
+    checkpoint = open_internvl(name_or_path)
+    name = name or name_or_path
+    load = _load_internvit if checkpoint.alone else _load_both
+    return load(name, checkpoint, options, Placement.of(options))
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where copies of a model go, in which number format, with which attention."""
+
+    devices: list[torch.device]
+    dtype: torch.dtype
+    attention: str
+
+    @classmethod
+    def of(cls, options: LoadOptions) -> "Placement":
+        devices = parse_devices(options.device)
+        dtype = parse_dtype(options.dtype, devices[0])
+        return cls(devices, dtype, choose_attention(devices[0], dtype))
+
+    def copies(
+        self, checkpoint: Checkpoint, build: Callable[[], M], known: Iterable[str]
+    ) -> list[tuple[M, torch.device]]:
+        """One model per device: the first from the files, the others from the first."""
+        first = on_meta(build)
+        allowed = None if checkpoint.lenient else known
+        load_weights(first, checkpoint.catalogue, self.devices[0], self.dtype, allowed)
+        others = [(copy_to(first, build, device), device) for device in self.devices[1:]]
+        return [(first, self.devices[0]), *others]
+
+
+def on_meta(build: Callable[[], M]) -> M:
+    """A model that has shapes and no memory."""
+    with torch.device("meta"):
+        return build()
+
+
+def copy_to(model: M, build: Callable[[], M], device: torch.device) -> M:
+    """The same weights once more, on `device`; no second copy is made where the model lies."""
+    other = on_meta(build)
+    for name, tensor in model.state_dict().items():
+        set_weight(other, name, tensor.to(device, copy=True))
+    return other.to(device).eval()
+
+
+def _load_both(
+    name: str, checkpoint: Checkpoint, options: LoadOptions, placement: Placement
+) -> InternVLEncoder:
+    config = checkpoint.config
+    has_g = "query_tokens" in checkpoint.catalogue.weights
+    offered: tuple[Part, ...] = ("c", "g") if has_g else ("c",)
+    both: tuple[Modality, ...] = ("text", "image")
+    vectors = _chosen(options.vectors, offered, "vector", name)
+    towers = _chosen(options.towers, both, "tower", name)
+    parts = _parts(vectors, towers)
+    tokenizer = Tokenizer(checkpoint.folder / "tokenizer.model") if "text" in towers else None
+
+    def build() -> InternVL:
+        return InternVL(config, parts, placement.attention)
+
+    known = shapes_of(on_meta(lambda: InternVL(config, PARTS)))
+    copies = placement.copies(checkpoint, build, known)
+    seeing = on_meta(lambda: InternVL(config, vectors))
+    dims: dict[str, int] = dict.fromkeys(vectors, config.clip_embed_dim)
+    batch = image_batch(placement.devices[0], config.vision, placement.dtype)
+    images = Replicas(copies, batch)
+    joint = Replicas(copies, max(1, batch // 4))
+    return InternVLEncoder(
+        EncoderInfo(
+            name=name,
+            description=f"InternVL-{'G and C' if 'g' in vectors else 'C'}, any language to image",
+            vectors=dims,
+            modalities=frozenset(towers),
+            fingerprint={
+                "vectors": digest(dims),
+                **_text_print(checkpoint, tokenizer),
+                **(_image_print(checkpoint, seeing) if "image" in towers else {}),
+            },
+        ),
+        images=ImageSide(images, dims, config.vision.image_size) if "image" in towers else None,
+        texts=TextSide(Replicas(copies, TEXTS), tokenizer) if tokenizer else None,
+        joint=(joint, tokenizer) if tokenizer and "match" in parts else None,
+    )
+
+
+def _load_internvit(
+    name: str, checkpoint: Checkpoint, options: LoadOptions, placement: Placement
+) -> InternVLEncoder:
+    projector = "clip_projector.norm1_q.weight" in checkpoint.catalogue.weights
+    if "image" not in options.towers:
+        raise InvalidOption(f"{name} is an image tower alone: it has no text tower")
+    vectors = _chosen(options.vectors, ("c",) if projector else ("default",), "vector", name)
+
+    def build() -> InternViT:
+        return InternViT(checkpoint.config, projector=projector, attention=placement.attention)
+
+    copies = placement.copies(checkpoint, build, ())
+    dims = {vector: copies[0][0].dims[vector] for vector in vectors}
+    vision = checkpoint.config.vision
+    batch = image_batch(placement.devices[0], vision, placement.dtype)
+    return InternVLEncoder(
+        EncoderInfo(
+            name=name,
+            description="InternViT, images only: finds images by an image",
+            vectors=dims,
+            modalities=frozenset({"image"}),
+            fingerprint={
+                "vectors": digest(dims),
+                **_image_print(checkpoint, copies[0][0]),
+            },
+        ),
+        images=ImageSide(Replicas(copies, batch), dims, vision.image_size),
+        texts=None,
+    )
+
+
+def _parts(vectors: Collection[Part], towers: Collection[Modality]) -> frozenset[Part]:
+    """What to load: with both towers and `g`, matching and captions cost only their small heads."""
+    parts: set[Part] = set(vectors) if "image" in towers else set()
+    if "text" in towers:
+        parts.add("text")
+    if {"g", "text"} <= parts:
+        parts |= {"match", "caption"}
+    return frozenset(parts)
+
+
+def _text_print(checkpoint: Checkpoint, tokenizer: Tokenizer | None) -> dict[str, str]:
+    if tokenizer is None:
+        return {}
+    tensors = _hash(checkpoint, on_meta(lambda: InternVL(checkpoint.config, {"text"})))
+    return {"text": digest(tensors, FEATURE_PREFIX, tokenizer.data)}
+
+
+def _image_print(checkpoint: Checkpoint, model: nn.Module) -> dict[str, str]:
+    how = ["squash", checkpoint.config.vision.image_size, MEAN, STD]
+    return {"image": digest(_hash(checkpoint, model), how)}
+
+
+def _hash(checkpoint: Checkpoint, model: nn.Module) -> str:
+    """A hash of the stored tensors that decide what `model` computes."""
+    names = shapes_of(model).keys() - {"logit_scale"}
+    return hash_tensors(checkpoint.files, lambda stored: target_name(stored) in names)
+
+
+C = TypeVar("C", bound=str)
+
+
+def _chosen(
+    asked: Collection[str] | None, offered: tuple[C, ...], what: str, name: str
+) -> tuple[C, ...]:
+    """Those of `offered` that were asked for, all by default; raises `InvalidOption`."""
+    if asked is None:
+        return offered
+    unknown = sorted(set(asked) - set(offered))
+    if unknown or not asked:
+        wanted = repr(unknown[0]) if unknown else "nothing"
+        raise InvalidOption(f"{name} has the {what}s {', '.join(offered)}, not {wanted}")
+    return tuple(choice for choice in offered if choice in asked)

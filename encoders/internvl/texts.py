@@ -1,0 +1,45 @@
+"""The text side of an encoder: texts of like length together, each text once."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from encoders.internvl.model import InternVL
+from encoders.internvl.replicas import Replicas
+from encoders.internvl.textcache import Row, TextCache
+from encoders.internvl.tokenizer import Tokenizer, pad
+
+
+class TextSide:
+    """Texts to float32 rows, not normalised."""
+
+    def __init__(self, replicas: Replicas[InternVL], tokenizer: Tokenizer) -> None:
+        self._replicas = replicas
+        self._tokenizer = tokenizer
+        self._cache = TextCache()
+
+    def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """Rows `[len(texts), dim]`; `texts` must not be empty."""
+        rows = self._cache.get(texts)
+        new = [text for text in dict.fromkeys(texts) if text not in rows]
+        if new:
+            computed = self._compute(new)
+            self._cache.put(computed)
+            rows.update(computed)
+        return np.stack([rows[text] for text in texts])
+
+    def _compute(self, texts: Sequence[str]) -> dict[str, Row]:
+        """Sorted by length, so that a batch pads to its own longest text, not to 80 tokens."""
+        tokens = {text: self._tokenizer.encode(text) for text in texts}
+        order = sorted(texts, key=lambda text: len(tokens[text]))
+        batches = self._replicas.batches(tokens[text] for text in order)
+        parts = self._replicas.run(_embed, batches)
+        return dict(zip(order, np.concatenate([part.cpu().numpy() for part in parts]), strict=True))
+
+
+def _embed(model: InternVL, device: torch.device, batch: Sequence[list[int]]) -> Tensor:
+    ids, lengths = pad(batch)
+    return model.embed_texts(ids.to(device), (lengths - 1).to(device))

@@ -1,0 +1,54 @@
+"""Images to the model's square, equal to the public protocols; pixels to normalised tensors.
+
+All three resize with PIL's bicubic filter, as the public preprocessing does. Values are scaled on
+the device: what travels there is bytes, a quarter of the floats.
+"""
+
+from collections.abc import Callable
+
+import torch
+from PIL import Image
+from torch import Tensor
+
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+
+Transform = Callable[[Image.Image, int], Image.Image]
+"""An RGB image of any size and a side in pixels -> a square image of that side."""
+
+
+def squash(image: Image.Image, size: int) -> Image.Image:
+    """Both sides to `size`, whatever the shape: the protocol of the published retrieval numbers."""
+    return image.resize((size, size), Image.Resampling.BICUBIC)
+
+
+def crop(image: Image.Image, size: int) -> Image.Image:
+    """Short side to `size`, then the centre: the classification protocol (rounds an odd margin)."""
+    resized = _short_side(image, size)
+    return _window(
+        resized, size, round((resized.width - size) / 2), round((resized.height - size) / 2)
+    )
+
+
+def processor_crop(image: Image.Image, size: int) -> Image.Image:
+    """As `crop`, but an odd margin is floored, as CLIP's processor does: for video frames."""
+    resized = _short_side(image, size)
+    return _window(resized, size, (resized.width - size) // 2, (resized.height - size) // 2)
+
+
+def normalise(pixels: Tensor) -> Tensor:
+    """uint8 RGB `[n, size, size, 3]` -> float32 `[n, 3, size, size]`, ImageNet's mean and std."""
+    mean = torch.tensor(MEAN, device=pixels.device)
+    std = torch.tensor(STD, device=pixels.device)
+    return ((pixels.float() / 255 - mean) / std).permute(0, 3, 1, 2)
+
+
+def _short_side(image: Image.Image, size: int) -> Image.Image:
+    """The short side to `size`, the long one in proportion, rounded down."""
+    short = min(image.size)
+    width, height = (int(size * side / short) for side in image.size)
+    return image.resize((width, height), Image.Resampling.BICUBIC)
+
+
+def _window(image: Image.Image, size: int, left: int, top: int) -> Image.Image:
+    return image.crop((left, top, left + size, top + size))

@@ -1,0 +1,35 @@
+"""Pixels against the reference's three protocols."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from encoders.internvl.transforms import Transform, crop, normalise, processor_crop, squash
+from tests.encoders.internvl.tiny import Arrays
+
+PROTOCOLS = {
+    "retrieval_pixel_values": squash,
+    "classification_pixel_values": crop,
+    "clip_pixel_values": processor_crop,
+}
+
+
+@pytest.mark.parametrize(("name", "transform"), PROTOCOLS.items())
+def test_pixels_equal_the_reference(
+    images: list[Image.Image],
+    numbers: Callable[[str], Arrays],
+    name: str,
+    transform: Transform,
+) -> None:
+    squares = np.stack([np.asarray(transform(image.convert("RGB"), 224)) for image in images])
+    ours = normalise(torch.from_numpy(squares))
+    np.testing.assert_allclose(ours, numbers("02")[name], atol=1e-6)
+
+
+@pytest.mark.parametrize("transform", PROTOCOLS.values())
+@pytest.mark.parametrize("size", [(1, 1), (1, 300), (224, 224), (225, 224), (500, 3)])
+def test_any_shape_becomes_a_square(transform: Transform, size: tuple[int, int]) -> None:
+    assert transform(Image.new("RGB", size), 56).size == (56, 56)
