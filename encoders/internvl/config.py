@@ -1,7 +1,7 @@
 """From a checkpoint's `config.json` to our configuration, or a refusal that says why."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,7 +11,7 @@ from encoders.internvl.model import InternVLConfig
 from encoders.internvl.qllama import QLlamaConfig
 from encoders.internvl.vision import VisionConfig
 
-T = TypeVar("T", VisionConfig, QLlamaConfig)
+T = TypeVar("T", VisionConfig, QLlamaConfig, InternVLConfig)
 
 
 def read_config(path: Path) -> InternVLConfig | VisionConfig:
@@ -37,16 +37,14 @@ def _describe(raw: Mapping[str, Any]) -> str:
 
 
 def _internvl(raw: Mapping[str, Any], path: Path) -> InternVLConfig:
-    vision = _vision(_section(raw, "vision_config", path), path)
-    qllama = _pick(QLlamaConfig, _section(raw, "qllama_config", path), path)
-    if raw.get("force_image_size"):
-        vision = replace(vision, image_size=int(raw["force_image_size"]))
-    return InternVLConfig(
-        vision=vision,
-        qllama=replace(qllama, num_query_token=raw.get("num_query_token", qllama.num_query_token)),
-        clip_embed_dim=raw.get("clip_embed_dim", InternVLConfig.clip_embed_dim),
-        attn_pool_num_heads=raw.get("attn_pool_num_heads", InternVLConfig.attn_pool_num_heads),
-    )
+    vision = dict(_section(raw, "vision_config", path))
+    qllama = dict(_section(raw, "qllama_config", path))
+    if raw.get("force_image_size") is not None:
+        vision["image_size"] = raw["force_image_size"]
+    if "num_query_token" in raw:
+        qllama["num_query_token"] = raw["num_query_token"]
+    parts = InternVLConfig(_vision(vision, path), _pick(QLlamaConfig, qllama, path))
+    return _replaced(parts, ("clip_embed_dim", "attn_pool_num_heads"), raw, path)
 
 
 def _section(raw: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
@@ -68,8 +66,12 @@ def _vision(raw: Mapping[str, Any], path: Path) -> VisionConfig:
 
 def _pick(kind: type[T], raw: Mapping[str, Any], path: Path) -> T:
     """A `kind` with the fields `raw` names; the public model's value for those it does not."""
-    defaults = kind()
-    values = {field.name: raw[field.name] for field in fields(kind) if field.name in raw}
+    return _replaced(kind(), [field.name for field in fields(kind)], raw, path)
+
+
+def _replaced(defaults: T, names: Iterable[str], raw: Mapping[str, Any], path: Path) -> T:
+    """`defaults` with those of `names` that `raw` has, their types checked."""
+    values = {name: raw[name] for name in names if name in raw}
     for name, value in values.items():
         expected = type(getattr(defaults, name))
         if not isinstance(value, (expected, int) if expected is float else expected):

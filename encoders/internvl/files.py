@@ -52,9 +52,12 @@ def open_checkpoint(path: Path) -> list[TensorFile]:
 
 def _shards(index: Path) -> Iterable[str]:
     try:
-        return sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
-    except (ValueError, KeyError, AttributeError) as error:
+        names = sorted(set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{index} is damaged ({error!r}): fetch it again") from error
+    if any(Path(name).name != name for name in names):
+        raise CheckpointError(f"{index} names a file outside its own folder")
+    return names
 
 
 def _open(path: Path) -> TensorFile:

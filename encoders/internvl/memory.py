@@ -29,7 +29,7 @@ def require_memory(needed: int, device: torch.device) -> None:
     free = free_bytes(device)
     if free is not None and needed > free:
         raise CheckpointError(
-            f"the weights need {needed / GB:.1f} GB on {device}, which has {free / GB:.1f} GB "
+            f"the weights need {needed / GB:.3f} GB on {device}, which has {free / GB:.3f} GB "
             "free: load one tower only, fewer vectors, a half-precision dtype, or a larger device"
         )
 

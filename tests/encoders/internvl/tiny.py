@@ -41,8 +41,9 @@ def load_model(
 
 
 def load_numbers(name: str) -> Arrays:
-    """The arrays of the fixture file whose name starts with `name`."""
-    (path,) = DATA.glob(f"{name}*.npz")
+    """The arrays of the fixture file called `name`, or whose name alone starts so."""
+    exact = DATA / f"{name}.npz"
+    (path,) = [exact] if exact.exists() else DATA.glob(f"{name}*.npz")
     with np.load(path) as arrays:
         return dict(arrays)
 
