@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 WHITE = (255, 255, 255)
-RANGES = (255.0, 65535.0)  # what integer samples wider than 8 bits usually span
+RANGES = (1.0, 255.0, 65535.0)  # what wide samples usually span, where none is negative
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
@@ -32,7 +32,9 @@ def _stretch(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     samples = np.nan_to_num(samples, nan=0.0, posinf=0.0, neginf=0.0)
     low = min(float(samples.min()), 0.0)
     peak = float(samples.max())
-    high = 1.0 if peak <= 1 else next((limit for limit in RANGES if peak <= limit), peak)
+    high = next((limit for limit in RANGES if low == 0 and peak <= limit), peak)
+    if high == low:
+        return np.zeros_like(samples)
     return (samples - low) * np.float32(255 / (high - low))
 
 

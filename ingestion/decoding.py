@@ -2,14 +2,14 @@
 
 import logging
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from PIL import Image
 
 from encoders import Encoder, EncoderError, Pixels
-from indexer.base import Payload
+from indexer.base import Collection, Payload
 from indexer.ledger import Status
 from ingestion.errors import MediaError, NotMedia
 from ingestion.formats import HEAD_BYTES, Format, identify
@@ -20,6 +20,7 @@ from ingestion.payloads import point_payload
 from ingestion.pipes import Stopped, Window
 from ingestion.progress import Meter
 from ingestion.segments import Clip
+from ingestion.twins import Twins
 
 log = logging.getLogger(__name__)
 IMAGE: PoolKey = ("image", 0)
@@ -29,13 +30,19 @@ class Decoder:
     """Decodes one file after another, in as many threads as call it."""
 
     def __init__(
-        self, encoder: Encoder, options: IngestOptions, window: Window, meter: Meter
+        self,
+        encoder: Encoder,
+        collection: Collection,
+        options: IngestOptions,
+        window: Window,
+        meter: Meter,
     ) -> None:
         self._encoder = encoder
         self._options = options
         self._window = window
         self._meter = meter
         self._current = Fingerprints.of(encoder.info, options)
+        self._twins = Twins(collection, tuple(collection.schema.vectors), self._current.image)
         self._side = input_side(encoder)
 
     def decode(self, job: Job) -> Iterator[Frame | Outcome]:
@@ -65,21 +72,26 @@ class Decoder:
         data = read_bytes(job.item.path, self._options.limits)
         seen.content_hash = hash_bytes(data)
         if seen.is_known(job):
-            yield replace(seen.outcome(job, "done"), touched=True)
+            yield _touched(job, seen, [IMAGE])
             return
         picture = Picture(data, self._options.limits)
+        payload = point_payload("image", job, seen.content_hash, picture.payload())
+        outcome = seen.outcome(job, "done", points={IMAGE: payload})
+        vectors = self._twins.vectors(job, seen.content_hash)
+        if vectors is not None:
+            yield replace(outcome, vectors={IMAGE: vectors})
+            return
         pixels = self._pixels(picture)
         yield Frame(job, pixels, (IMAGE,), pixels.nbytes)
-        payload = point_payload("image", job, seen.content_hash, picture.payload())
-        yield seen.outcome(job, "done", points={IMAGE: payload})
+        yield outcome
 
     def _video(self, job: Job, seen: "_Seen", found: Format) -> Iterator[Frame | Outcome]:
         seen.fingerprint = self._current.video
         seen.content_hash = hash_file(job)
-        if seen.is_known(job):
-            yield replace(seen.outcome(job, "done"), touched=True)
-            return
         clip = Clip(job.item.path, found, self._options)
+        if seen.is_known(job):
+            yield _touched(job, seen, clip.keys())
+            return
         for image, pools in clip.frames():
             pixels = self._encoder.preprocess(image)
             self._meter.add(0, -self._window.take(pixels.nbytes))
@@ -126,6 +138,12 @@ class _Seen:
         points: Mapping[PoolKey, Payload] = MappingProxyType({}),
     ) -> Outcome:
         return Outcome(job, status, reason, self.content_hash, self.fingerprint, points)
+
+
+def _touched(job: Job, seen: _Seen, keys: Iterable[PoolKey]) -> Outcome:
+    """Of a file whose time alone is new."""
+    reason = job.old.reason if job.old else ""
+    return replace(seen.outcome(job, "done", reason, {key: {} for key in keys}), touched=True)
 
 
 def input_side(encoder: Encoder) -> int:

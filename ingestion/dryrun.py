@@ -19,9 +19,9 @@ from ingestion.pipeline import check_fits
 class Plan:
     """Counts of files: `found == new + changed + unchanged + failed_before + skipped + unusable`.
 
-    `failed_before` are unchanged since they failed; `skipped` are not media; `unusable` would fail,
-    as far as their first bytes tell. Of those to do, `images` and `videos` count the kinds and
-    `bytes` the size; with `retry_failed`, those that failed before are to do.
+    `failed_before` are unchanged since they failed, and tried again only with `retry_failed`;
+    `skipped` are not media; `unusable` would fail, as far as their first bytes tell. Of those to
+    do, `images` and `videos` count the kinds and `bytes` the size.
     """
 
     found: int = 0
@@ -73,10 +73,8 @@ class _Planner:
             case "unchanged":
                 self.plan.unchanged += 1
             case "failed before":
-                self.plan.failed_before += 1
                 self.plan.reasons[item.asset] = old.reason if old else ""
-                if self.retry_failed:
-                    self._count_work(job)
+                self.plan.failed_before += self._count_work(job) if self.retry_failed else 1
             case "new":
                 self.plan.new += self._count_work(job)
             case "changed":

@@ -123,8 +123,9 @@ class EncodeStage:
         if pools.reason:
             return Encoded(replace(outcome, status="failed", reason=pools.reason), [])
         asset = outcome.job.item.asset
+        vectors = {key: outcome.vectors.get(key) or pools.mean(key) for key in outcome.points}
         points = [
-            Point(point_id(asset, *key), asset, pools.mean(key), payload)
+            Point(point_id(asset, *key), asset, vectors[key], payload)
             for key, payload in outcome.points.items()
         ]
         return Encoded(outcome, points)

@@ -58,7 +58,7 @@ class _Tree:
                 yield entry
             elif entry.is_symlink() and not self.follow:
                 yield Item.of_file(Path(entry.path), skip="a link, and links are not followed")
-            elif entry.is_dir():
+            elif self._is_folder(entry):
                 stack.append(self._list(Path(entry.path)))
             else:
                 yield Item.of_file(Path(entry.path))
@@ -82,7 +82,10 @@ class _Tree:
         return not self.include or self._is_folder(entry) or self._fits(entry, self.include)
 
     def _is_folder(self, entry: "os.DirEntry[str]") -> bool:
-        return entry.is_dir(follow_symlinks=self.follow)
+        try:
+            return entry.is_dir(follow_symlinks=self.follow)
+        except OSError:  # a link to itself
+            return False
 
     def _fits(self, entry: "os.DirEntry[str]", globs: tuple[str, ...]) -> bool:
         below = Path(entry.path).relative_to(self.root).as_posix().lower()

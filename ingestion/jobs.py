@@ -72,8 +72,9 @@ class Frame:
 class Outcome:
     """What came of a file; it follows the file's last frame.
 
-    `points` holds the payload of each point; `vectors` the rows `[1, dim]` of those that need no
-    encoding. `touched`: the content is what the ledger has, only its time is new.
+    `points` holds the payload of each point; `vectors` the unit vectors `[dim]` of those that need
+    no encoding. `touched`: the content is what the ledger has, only its time is new; the payloads
+    are empty.
     """
 
     job: Job
@@ -95,7 +96,7 @@ class Outcome:
         return LedgerRow(
             asset=self.job.item.asset,
             status=self.status,
-            reason=reason,
+            reason=reason.encode(errors="backslashreplace").decode(),
             size=self.job.size,
             mtime_ns=self.job.mtime_ns,
             content_hash=self.content_hash,

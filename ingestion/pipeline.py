@@ -69,7 +69,7 @@ class _Pipeline:
         self._encoded: Pipe[Encoded] = Pipe(1024)
         self._news: Pipe[News] = Pipe(1024)
         self._meters = Meters(Meter(workers), Meter(), Meter())
-        self._decoder = Decoder(encoder, options, self._window, self._meters.decode)
+        self._decoder = Decoder(encoder, collection, options, self._window, self._meters.decode)
         feed = FeedStage(
             items,
             collection.ledger,

@@ -1,7 +1,7 @@
 """Which frames of a video make which point, and what each point says."""
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -53,18 +53,23 @@ class Clip:
             raise MediaError(self.damage() or "every frame is black")
         height, width = self._size
         file = {"format": self._format, "width": width, "height": height, "duration": duration}
-        parts = {WHOLE: Span(0.0, duration)} | {
-            span.key: span for span in spans(duration, self._options.segment_seconds)
-        }
         return {
             key: file | {"start": span.start, "end": span.end, "frame": shown[key]}
-            for key, span in parts.items()
+            for key, span in self._parts().items()
             if key in shown
         }
+
+    def keys(self) -> Iterable[PoolKey]:
+        """All points there can be, those included that black frames leave out."""
+        return self._parts().keys()
 
     def damage(self) -> str:
         """What is wrong with the file, as far as it was read; empty where nothing is."""
         return self._video.damage()
+
+    def _parts(self) -> "dict[PoolKey, Span]":
+        segments = spans(self._video.duration, self._options.segment_seconds)
+        return {WHOLE: Span(0.0, self._video.duration)} | {span.key: span for span in segments}
 
 
 @dataclass(frozen=True)

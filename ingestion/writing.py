@@ -5,9 +5,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from indexer.base import AssetWrite, Collection
+from indexer.base import AssetWrite, Collection, point_id
 from indexer.errors import CollectionBusy, InvalidPoint
 from ingestion.encoding import Encoded
+from ingestion.jobs import Outcome
 from ingestion.pipes import Finished, Pipe
 from ingestion.progress import FileEvent, Meter, News, Settled
 
@@ -60,12 +61,14 @@ class WriteStage:
             patiently(lambda: self._write(noted))
         except InvalidPoint as error:
             if len(batch) == 1:
+                if batch[0].outcome.status == "failed":
+                    raise
                 return self._commit([_refused(batch[0], error)])
             return [written for one in batch for written in self._commit([one])]
         return noted
 
     def _write(self, batch: Sequence[Encoded]) -> None:
-        fresh = [one for one in batch if one.outcome.status == "done" and not one.outcome.touched]
+        fresh = [one for one in batch if _is_fresh(one)]
         if fresh:
             self.collection.replace(
                 [
@@ -73,9 +76,17 @@ class WriteStage:
                     for one in fresh
                 ]
             )
-        rows = [one.outcome.row() for one in batch if one not in fresh]
+        for one in batch:
+            if one.outcome.touched:
+                self._touch(one.outcome)
+        rows = [one.outcome.row() for one in batch if not _is_fresh(one)]
         if rows:
             self.collection.ledger.record(rows)
+
+    def _touch(self, outcome: Outcome) -> None:
+        """Tell the points of a file whose time alone is new what it is."""
+        ids = [point_id(outcome.job.item.asset, *key) for key in outcome.points]
+        self.collection.set_payload(ids, {"mtime_ns": outcome.job.mtime_ns})
 
     def _note_twins(self, batch: Sequence[Encoded]) -> list[Encoded]:
         """Say of each file done which earlier one has the same content."""
@@ -96,6 +107,10 @@ def patiently(write: Callable[[], T]) -> T:
         except CollectionBusy:
             continue
     return write()
+
+
+def _is_fresh(one: Encoded) -> bool:
+    return one.outcome.status == "done" and not one.outcome.touched
 
 
 def _is_full(batch: dict[str, Encoded]) -> bool:

@@ -78,7 +78,7 @@ def save_video(
         stream = container.add_stream(codec, rate=fps, options={"g": str(gop)})
         stream.height, stream.width = shots[0].shape[:2]
         stream.pix_fmt = "yuv420p"
-        stream.codec_context.time_base = TICK
+        stream.codec_context.time_base = TICK if times_ms else Fraction(1, fps)
         for shot, time in zip(shots, times, strict=True):
             frame = av.VideoFrame.from_ndarray(shot, format="rgb24")
             frame.pts, frame.time_base = time, TICK

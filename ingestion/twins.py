@@ -1,0 +1,30 @@
+"""Files of the same content: encoded once."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from encoders import Vectors
+from indexer.base import Collection, point_id
+from ingestion.jobs import Job
+
+
+@dataclass(frozen=True)
+class Twins:
+    """Finds the vectors of an image in a collection by its content.
+
+    `names` are the vector names wanted, `fingerprint` what made them.
+    """
+
+    collection: Collection
+    names: Sequence[str]
+    fingerprint: str
+
+    def vectors(self, job: Job, content_hash: str) -> Vectors | None:
+        """The unit vectors `[dim]` of another file of that content, where there is one."""
+        row = self.collection.ledger.by_hash([content_hash]).get(content_hash)
+        if row is None or row.asset == job.item.asset or row.fingerprint != self.fingerprint:
+            return None
+        records = self.collection.get([point_id(row.asset, "image")], with_vectors=self.names)
+        if not records or records[0].vectors.keys() != set(self.names):
+            return None
+        return dict(records[0].vectors)
