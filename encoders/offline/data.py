@@ -76,19 +76,18 @@ def checksum_path(path: Path) -> Path:
 
 
 def pack(data: OfflineData) -> dict[str, NDArray[Any]]:
-    """The tensors of the file: float16, the dictionary's keys int8, the membership single bits."""
+    """The tensors of the file: float16, the two large ones int8, the membership single bits."""
     return {
         "mean": data.mean.astype(np.float16),
         "whitening": data.whitening.astype(np.float16),
-        "lexicon.keys": np.rint(data.lexicon.keys / _peaks(data.lexicon.keys) * 127).astype(
-            np.int8
-        ),
+        "lexicon.keys": _quantize(data.lexicon.keys, _peaks(data.lexicon.keys)),
         "lexicon.meanings": data.lexicon.meanings.astype(np.float16),
         "lexicon.concept": data.lexicon.concept.astype(np.int16),
         "space.nodes": data.space.nodes.astype(np.float16),
         "space.membership": np.packbits(data.space.membership.astype(bool), axis=1),
         "space.regression": data.space.regression.astype(np.float16),
-        "projection": data.projection.astype(np.float16),
+        "projection": _quantize(data.projection, _peaks(data.projection)),
+        "projection.peaks": _peaks(data.projection).astype(np.float16),
     }
 
 
@@ -110,10 +109,15 @@ def unpack(tensors: Mapping[str, NDArray[Any]], checksum: str) -> OfflineData:
             membership=membership.astype(np.float32),
             regression=wide["space.regression"],
         ),
-        projection=wide["projection"],
+        projection=np.multiply(wide["projection"], wide["projection.peaks"] / np.float32(127)),
     )
 
 
+def _quantize(rows: NDArray[np.float32], peaks: NDArray[np.float32]) -> NDArray[np.int8]:
+    return np.rint(rows * (127 / peaks)).astype(np.int8)
+
+
 def _peaks(rows: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The largest magnitude of each row, `[n, 1]`."""
     peaks: NDArray[np.float32] = np.abs(rows).max(axis=1, keepdims=True)
     return peaks

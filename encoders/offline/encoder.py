@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from encoders.offline.image import ImageTower
 
 DIM = 384
+DTYPES = ("float32", "bfloat16")
 TEXT_VERSION = 1  # raise whenever the same input gives other numbers
 IMAGE_VERSION = 1
 MATCH_THRESHOLD = 0.25  # see docs/offline_encoder.md, "No good match"
@@ -34,12 +35,16 @@ class OfflineEncoder:
     def __init__(self, options: LoadOptions) -> None:
         """`options.dtype` "bfloat16" halves the image time on CPUs made for it.
 
-        Raises `CheckpointError` where the data file is damaged or `options.vectors` names another
-        vector than "default".
+        Raises `CheckpointError` where the data file is damaged or `options` ask for another vector
+        than "default" or another number type.
         """
         if options.vectors is not None and set(options.vectors) != {"default"}:
             raise CheckpointError(
                 f"the offline encoder has one vector, 'default', not {sorted(options.vectors)}"
+            )
+        if options.dtype not in (None, *DTYPES):
+            raise CheckpointError(
+                f"the offline encoder computes in {' or '.join(DTYPES)}, not {options.dtype}"
             )
         self._options = options
         self._data = load_data()
@@ -98,7 +103,7 @@ class OfflineEncoder:
                 from encoders.offline.image import ImageTower
 
                 device = (self._options.device or "cpu").split(",")[0]
-                self._image = ImageTower(self._data, device, self._options.dtype or "float32")
+                self._image = ImageTower(self._data, device, self._options.dtype or DTYPES[0])
             return self._image
 
     def _require(self, tower: Modality) -> None:

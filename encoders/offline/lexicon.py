@@ -30,7 +30,8 @@ class Lexicon:
         """Unit rows `[n, 384]` moved towards the English meaning of the keys they resemble."""
         similarity = texts @ self.keys.T
         weight = np.where(similarity > NEAREST, np.exp(SHARPNESS * (similarity - 1)), 0)
-        by_concept = np.zeros((len(texts), len(self.meanings)), dtype=np.float32)
-        for row, at in zip(*np.nonzero(weight), strict=True):
-            by_concept[row, self.concept[at]] += weight[row, at]
-        return unit(texts + np.float32(PULL) * (by_concept @ self.meanings))
+        row, key = np.nonzero(weight)
+        shape = (len(texts), len(self.meanings))
+        cell = np.ravel_multi_index((row, self.concept[key]), shape)
+        by_concept = np.bincount(cell, weight[row, key], minlength=shape[0] * shape[1])
+        return unit(texts + PULL * (by_concept.reshape(shape) @ self.meanings))

@@ -15,6 +15,7 @@ et al. 2013) run backwards. docs/offline_encoder.md says what each part was meas
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +45,7 @@ class Space:
         """Whitened unit rows `[n, 384]` to descriptions `[n, 384 + N + 1280 + 1000]`."""
         similarity = texts @ self.nodes.T
         choice: Rows = np.exp(SHARPNESS * (similarity - similarity.max(axis=1, keepdims=True)))
-        spread: Rows = choice @ (self.membership / self._sizes[:, None])
+        spread: Rows = np.divide(choice, self._sizes) @ self.membership
         return _join(texts, choice, texts @ self.regression, spread)
 
     def describe_images(self, logits: Rows, features: Rows) -> Rows:
@@ -56,7 +57,7 @@ class Space:
         excess: Rows = np.maximum(logits - logits.mean(axis=1, keepdims=True), 0)
         return _join(meaning, lift, features, excess)
 
-    @property
+    @cached_property
     def _sizes(self) -> Rows:
         sizes: Rows = self.membership.sum(axis=1)
         return sizes

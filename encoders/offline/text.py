@@ -12,6 +12,7 @@ from encoders.errors import InvalidInput, ModelUnavailable
 from encoders.offline.data import OfflineData
 
 BATCH = 32
+LONGEST = 2048  # characters, about the 512 tokens the model was made for
 
 
 class TextTower:
@@ -25,18 +26,18 @@ class TextTower:
 
     def project(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """Projected rows `[len(texts), 384]`, not yet of unit norm; raises `InvalidInput`."""
-        data = self._data
-        meanings = data.lexicon.pull(data.whiten(self._embed([prepare(text) for text in texts])))
-        return data.space.describe_texts(meanings) @ data.projection
+        prepared = [prepare(text) for text in texts]
+        batches = (prepared[start : start + BATCH] for start in range(0, len(texts), BATCH))
+        return np.concatenate([self._project(batch) for batch in batches])
 
-    def _embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _project(self, texts: Sequence[str]) -> NDArray[np.float32]:
         # The engine spreads each call over all cores: two calls at once would only get in each
         # other's way. The lock is let go between batches, so that a short query can slip in.
-        parts = []
-        for start in range(0, len(texts), BATCH):
-            with self._lock:
-                parts.append(self._model.query(texts[start : start + BATCH]))
-        return np.concatenate(parts)
+        with self._lock:
+            embeddings = self._model.query(texts)
+        data = self._data
+        meanings = data.lexicon.pull(data.whiten(embeddings))
+        return data.space.describe_texts(meanings) @ data.projection
 
 
 class SentenceModel(Protocol):
@@ -61,14 +62,14 @@ def open_model() -> SentenceModel:
 
 
 def prepare(text: str) -> str:
-    """The form the model sees: NFKC, lower case, control characters as spaces, trimmed.
+    """The form the model sees: NFKC, lower case, control characters as spaces, trimmed, cut.
 
     NFKC is more than taste: the engine sizes its buffer for texts that its own normalisation makes
     at most four code points a byte long, and writes past it on a run of U+FDFA, which becomes 18.
 
     Raises `InvalidInput` on a text without content or with lone surrogates.
     """
-    text = unicodedata.normalize("NFKC", text).lower()
+    text = unicodedata.normalize("NFKC", text).strip()[:LONGEST].lower()
     text = "".join(" " if unicodedata.category(char) == "Cc" else char for char in text).strip()
     if not text:
         raise InvalidInput("the text is empty: give at least one word")

@@ -27,7 +27,7 @@ def main() -> None:
     network = WordNet(options.wordnet)
     classifier = open_network().classifier._fc.weight.detach().double().numpy()
     data = derive(
-        read_nodes(network), read_concepts(), network.common_things(), classifier, Embedder()
+        read_nodes(network), read_concepts(network), network.common_things(), classifier, Embedder()
     )
     checksum = save_data(pack(data), options.output)
     print(f"{options.output}: {options.output.stat().st_size / 1e6:.1f} MB, SHA-256 {checksum}")

@@ -1,11 +1,14 @@
 """The concepts of the dictionary: emoji names from the Unicode CLDR, and our own table."""
 
 import csv
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
 import emoji
 from emoji import config
+
+from encoders.offline.build.wordnet import WordNet
 
 LANGUAGES = ("ar", "de", "es", "fa", "fr", "id", "it", "ja", "ko", "pt", "ru", "tr", "zh")
 TABLE = Path(__file__).parent / "names.tsv"
@@ -14,49 +17,55 @@ SKIN_TONES_AND_FLAGS = frozenset(
 )
 PEOPLE = frozenset("👨👩🧑👦👧👫👬👭👯💏💑👪♀♂👮💂👷")
 NO_THINGS = """
-    anger angry arrow button circle crying diamond exclamation face grinning hand hands
-    heart hearts index keycap kissing mark no o’clock one person question sign smiling square
-    suit symbol thirty thumbs
+    anger angry arrow button circle crying diamond exclamation face grinning hand hands heart hearts
+    index keycap kissing mark no o’clock one person question sign smiling square suit symbol thirty
+    thumbs
 """
 
 
 @dataclass(frozen=True)
 class Concept:
-    """An English name and, by language code, its names elsewhere; all lower case."""
+    """An English name and all names of the thing, the English ones among them, sorted."""
 
     english: str
-    foreign: dict[str, str]
+    names: tuple[str, ...]
 
 
-def read_concepts() -> list[Concept]:
-    """Concrete concepts of both sources, ordered by English name; the table's come first."""
-    return [*_table(), *_emoji()]
+def read_concepts(network: WordNet) -> list[Concept]:
+    """Visible things of both sources, ordered by English name; same English name, one concept."""
+    names: dict[str, set[str]] = defaultdict(set)
+    _add_table(names)
+    _add_emoji(names, network)
+    return [Concept(english, tuple(sorted(names[english]))) for english in sorted(names)]
 
 
-def _table() -> list[Concept]:
+def _add_table(names: dict[str, set[str]]) -> None:
+    """A row is a concept, a column a language, `|` parts synonyms; the first English name leads."""
     with TABLE.open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    return [Concept(row.pop("en"), row) for row in rows]
+        for row in csv.DictReader(file, delimiter="\t"):
+            english = row["en"].partition("|")[0]
+            for cell in row.values():
+                names[english].update(cell.lower().split("|"))
 
 
-def _emoji() -> list[Concept]:
+def _add_emoji(names: dict[str, set[str]], network: WordNet) -> None:
     config.load_language(list(LANGUAGES))
-    concepts = {}
     for characters, entry in emoji.EMOJI_DATA.items():
         english = _plain(entry["en"])
-        if entry["status"] != emoji.STATUS["fully_qualified"] or not _is_thing(characters, english):
-            continue
-        foreign = {language: _plain(entry[language]) for language in LANGUAGES if language in entry}
-        concepts[english] = Concept(english, foreign)
-    return [concepts[english] for english in sorted(concepts)]
+        if _is_thing(characters, english, network):
+            names[english].add(english)
+            names[english].update(_plain(entry[code]) for code in LANGUAGES if code in entry)
 
 
 def _plain(name: str) -> str:
     return name.strip(":").replace("_", " ").lower()
 
 
-def _is_thing(characters: str, english: str) -> bool:
+def _is_thing(characters: str, english: str, network: WordNet) -> bool:
     """Whether an emoji stands for a visible thing: no face, flag, person or sign."""
     if (SKIN_TONES_AND_FLAGS | PEOPLE) & set(characters):
         return False
-    return not set(NO_THINGS.split()) & set(english.replace("-", " ").split())
+    words = english.replace("-", " ").split()
+    if set(NO_THINGS.split()) & set(words):
+        return False
+    return network.is_thing(english) or network.is_thing(words[-1])

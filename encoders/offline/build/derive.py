@@ -38,7 +38,7 @@ def derive(
     """
     plain, template = embed(nodes.names), embed([f"a photo of a {name}" for name in nodes.names])
     english = embed([concept.english for concept in concepts])
-    keys = [(name, at) for at, concept in enumerate(concepts) for name in _names(concept)]
+    keys = [(name, at) for at, concept in enumerate(concepts) for name in concept.names]
     spoken, of = embed([name for name, _ in keys]), np.array([at for _, at in keys])
 
     mean = (plain.mean(axis=0) + spoken.mean(axis=0)) / 2
@@ -72,11 +72,6 @@ def derive(
         space=space,
         projection=_projection(space.describe_texts(lexicon.pull(queries))),
     )
-
-
-def _names(concept: Concept) -> list[str]:
-    """A concept's names in all languages, each once."""
-    return sorted({concept.english, *concept.foreign.values()})
 
 
 def _synonyms(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 PHYSICAL_ENTITY = "00001930"
@@ -36,19 +37,19 @@ class WordNet:
                 waiting.extend(self.synsets[above].hypernyms)
         return found
 
-    def common_things(self) -> list[str]:
-        """Words whose first sense is a physical entity and occurs in the tagged texts, sorted."""
-        first = self._first_senses()
-        lines = (self._folder / "cntlist.rev").read_text("latin-1").splitlines()
-        keys = (line.split(" ")[:2] for line in lines)
-        tagged = (key.partition("%") for key, sense in keys if sense == "1")
-        words = {word for word, _, rest in tagged if rest.startswith("1:") and word in first}
-        return sorted(
-            word.replace("_", " ")
-            for word in words
-            if PHYSICAL_ENTITY in self.ancestors(first[word])
-        )
+    def is_thing(self, word: str) -> bool:
+        """Whether the most frequent sense of a noun is a physical entity."""
+        offset = self._first_senses.get(word.replace(" ", "_"))
+        return offset is not None and PHYSICAL_ENTITY in self.ancestors(offset)
 
+    def common_things(self) -> list[str]:
+        """Physical entities that occur in WordNet's tagged texts, sorted."""
+        lines = (self._folder / "cntlist.rev").read_text("latin-1").splitlines()
+        keys = (line.split(" ")[0].partition("%") for line in lines)
+        words = {word.replace("_", " ") for word, _, sense in keys if sense.startswith("1:")}
+        return sorted(word for word in words if self.is_thing(word))
+
+    @cached_property
     def _first_senses(self) -> dict[str, str]:
         """Word -> the offset of its most frequent sense."""
         lines = (self._folder / "index.noun").read_text("latin-1").splitlines()
