@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Self
 
 from api.roots import Roots
+from api.serial import SerialEncoder
 from api.settings import Settings
 from encoders import Encoder, LoadOptions, load_encoder
 from indexer import Collection, LocalStore, Schema, Store
@@ -77,5 +78,5 @@ class Installation:
         with self._loading:
             if name not in self._encoders:
                 options = LoadOptions(device=self.settings.device, dtype=self.settings.dtype)
-                self._encoders[name] = load_encoder(name, options)
+                self._encoders[name] = SerialEncoder(load_encoder(name, options))
             return self._encoders[name]

@@ -55,6 +55,7 @@ class CollectionDetail(CollectionInfo):
 
 class CollectionList(BaseModel):
     collections: list[CollectionInfo]
+    default: str | None = Field(description="The one to use when none is named.")
 
 
 class QueryPart(Request):

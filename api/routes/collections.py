@@ -45,8 +45,12 @@ async def delete_collection(name: str, service: ServiceDep) -> None:
 
 
 def _list(service: Service) -> CollectionList:
-    store = service.installation.store
-    return CollectionList(collections=[_info(store.open(name)) for name in store.names()])
+    store, default = service.installation.store, service.installation.settings.collection
+    names = store.names()
+    return CollectionList(
+        collections=[_info(store.open(name)) for name in names],
+        default=default if default in names else next(iter(names), None),
+    )
 
 
 def _info(collection: Collection) -> CollectionInfo:

@@ -5,11 +5,12 @@ import { $ } from "/static/dom.js";
 /** A refusal of the service; `detail` is fit to show. */
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(problem.detail || problem.title || `The service answered ${status}.`);
+    super(sentence(problem.detail || problem.title || `the service answered ${status}`));
     this.status = status;
   }
 }
 
+const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/[^.?!]$/, "$&.");
 const base = (collection) => `/v1/collections/${encodeURIComponent(collection)}`;
 
 export const listCollections = () => call("/v1/collections");
@@ -18,26 +19,35 @@ export const thumbnail = (collection, point, size = "grid") =>
   `${base(collection)}/points/${point}/thumbnail?size=${size}`;
 export const original = (collection, point) => `${base(collection)}/points/${point}/original`;
 
+/** A hit or a point with the fields of its payload beside its own. */
+const flat = (record) => ({ ...record.payload, ...record });
+
 /** Points in storage order, `limit` at a time. */
-export function browse(collection, { kinds, after, limit }, signal) {
+export async function browse(collection, { kinds, after, limit }, signal) {
   const query = new URLSearchParams({ limit });
   for (const kind of kinds) query.append("kind", kind);
   if (after) query.set("after", after);
-  return call(`${base(collection)}/points?${query}`, { signal });
+  const page = await call(`${base(collection)}/points?${query}`, { signal });
+  return { ...page, points: page.points.map(flat) };
 }
 
 /** Search by text, by a stored point, by a picture (a File), or by several of them together. */
-export function search(collection, { text, like, image, kinds, limit }, signal) {
+export async function search(collection, query, signal) {
+  const answer = await call(`${base(collection)}/search`, { signal, ...request(query) });
+  return { ...answer, hits: answer.hits.map(flat) };
+}
+
+function request({ text, like, image, kinds, limit }) {
   const parts = [];
   if (text) parts.push({ text });
   if (like) parts.push({ point: like });
-  const request = { parts, limit };
-  if (kinds) request.filter = { must: [{ key: "kind", match: { any: kinds } }] };
-  if (!image) return call(`${base(collection)}/search`, { signal, ...json(request) });
+  const asked = { parts, limit };
+  if (kinds) asked.filter = { must: [{ key: "kind", match: { any: kinds } }] };
+  if (!image) return json(asked);
   const form = new FormData();
-  form.append("request", JSON.stringify(request));
+  form.append("request", JSON.stringify(asked));
   form.append("image", image);
-  return call(`${base(collection)}/search`, { signal, method: "POST", body: form });
+  return { method: "POST", body: form };
 }
 
 const json = (value) => ({

@@ -2,10 +2,15 @@
 
 import { $, h } from "/static/dom.js";
 
-const answer = await fetch("/openapi.json");
-const spec = answer.ok ? await answer.json() : null;
-$("operations").replaceChildren(...(spec ? sections() : [h("p", {}, "Sign in on the start page first.")]));
-$("operations").removeAttribute("aria-busy");
+let spec;
+
+start();
+
+async function start() {
+  spec = await (await fetch("/openapi.json")).json();
+  $("operations").replaceChildren(...sections());
+  $("operations").removeAttribute("aria-busy");
+}
 
 function sections() {
   const groups = new Map();
@@ -21,7 +26,7 @@ function sections() {
 function render(path, method, operation) {
   const [first, ...rest] = (operation.description ?? operation.summary ?? "").split("\n\n");
   const parts = [
-    rest.length ? h("p", {}, rest.join("\n\n")) : null,
+    rest.length ? h("p", {}, ...prose(rest.join("\n\n"))) : null,
     table("Parameters", (operation.parameters ?? []).map(parameter)),
     ...Object.entries(operation.requestBody?.content ?? {}).map(([type, { schema }]) => fields(`Body, ${type}`, schema)),
     ...answers(operation),
@@ -30,12 +35,14 @@ function render(path, method, operation) {
   return h(
     "details",
     {},
-    h("summary", {}, h("span", { className: "method" }, method.toUpperCase()), h("code", {}, path), h("span", {}, first)),
+    h("summary", {}, h("span", { className: "method" }, method.toUpperCase()), h("code", {}, path), h("span", {}, ...prose(first))),
     h("div", { className: "body" }, ...parts),
   );
 }
 
-const parameter = ({ name, schema, description, required }) => [name, type(schema) + (required ? "" : ", optional"), description ?? schema.description ?? ""];
+function parameter({ name, schema, description, required }) {
+  return [name, type(schema) + (required ? "" : ", optional"), description ?? schema.description ?? ""];
+}
 
 function answers(operation) {
   return Object.entries(operation.responses)
@@ -57,8 +64,15 @@ function fields(title, schema) {
 
 function table(title, rows) {
   if (!rows.length) return null;
-  const body = rows.map(([name, kind, text]) => h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, kind), h("td", {}, text)));
+  const body = rows.map(([name, kind, text]) =>
+    h("tr", {}, h("td", {}, h("code", {}, name)), h("td", {}, kind), h("td", {}, ...prose(text))),
+  );
   return h("div", {}, h("h3", {}, title), h("table", {}, h("tbody", {}, ...body)));
+}
+
+/** Text with its `code` as elements. */
+function prose(text) {
+  return text.split("`").map((piece, i) => (i % 2 ? h("code", {}, piece) : piece));
 }
 
 function resolve(schema) {

@@ -3,7 +3,7 @@
 const number = new Intl.NumberFormat();
 const date = new Intl.DateTimeFormat(undefined, { dateStyle: "long", timeStyle: "short" });
 
-export const count = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
+const count = (n, one, many) => `${number.format(n)} ${n === 1 ? one : many}`;
 
 /** Seconds as 0:42 or 1:02:07. */
 export function clock(seconds) {

@@ -2,7 +2,7 @@
 
 import * as api from "/static/api.js";
 import { $, h } from "/static/dom.js";
-import { count, inventory } from "/static/format.js";
+import { inventory } from "/static/format.js";
 import { Grid } from "/static/grid.js";
 import { SearchBox } from "/static/searchbox.js";
 import { Viewer } from "/static/viewer.js";
@@ -11,7 +11,7 @@ const STEP = 48;
 const MOST = 240;
 const KINDS = { all: ["image", "video", "segment", "text"], image: ["image"], video: ["video", "segment"] };
 
-const page = { collections: [], collection: null, kind: "all", limit: STEP, after: null, at: null };
+const page = { ready: false, collections: [], fallback: null, collection: null, kind: "all", limit: STEP, after: null, at: null };
 const pictures = []; // query pictures of this visit: an address cannot hold them, history can point here
 let running = new AbortController();
 
@@ -23,20 +23,26 @@ start();
 
 async function start() {
   listen();
+  read(); // before anything is awaited: what is typed meanwhile must stay
   grid.await();
   try {
-    page.collections = (await api.listCollections()).collections;
+    const known = await api.listCollections();
+    page.collections = known.collections;
+    page.fallback = known.default;
   } catch (error) {
     return fail(error);
   }
-  read();
+  page.ready = true;
+  page.collection ??= page.fallback;
+  offerCollections();
   return show();
 }
 
 /** Take the state from the address. */
 function read() {
   const query = new URLSearchParams(location.search);
-  page.collection = query.get("c") ?? page.collections[0]?.name ?? null;
+  page.collection = query.get("c") ?? page.fallback;
+  $("collection").value = page.collection;
   page.kind = query.get("kind") in KINDS ? query.get("kind") : "all";
   page.limit = Math.min(Number(query.get("n")) || STEP, MOST);
   page.at = query.get("at");
@@ -58,7 +64,7 @@ function address() {
   const query = new URLSearchParams();
   if (box.text) query.set("q", box.text);
   if (box.like) query.set("like", box.like);
-  if (page.collections.length > 1 && page.collection) query.set("c", page.collection);
+  if (page.collection && page.collection !== page.fallback) query.set("c", page.collection);
   if (page.kind !== "all") query.set("kind", page.kind);
   if (page.limit !== STEP) query.set("n", page.limit);
   if (page.at) query.set("at", page.at);
@@ -72,6 +78,7 @@ async function show() {
   const searching = Boolean(box.text || box.like || box.image);
   document.body.dataset.view = searching ? "search" : "home";
   document.title = box.text ? `${box.text} · polylens` : "polylens";
+  if (!page.ready) return undefined;
   if (!page.collection) return empty();
   $("progress").hidden = false;
   $("grid").setAttribute("aria-busy", "true");
@@ -96,8 +103,8 @@ async function showAnswer(signal) {
   const hits = answer.hits.filter((hit) => hit.id !== box.like);
   const poor = answer.good_match === false;
   notice(poor || !hits.length ? sorry(hits.length) : null, answer.warnings);
-  $("status").textContent = poor ? "" : summary(hits.length);
-  switchers(about);
+  $("status").textContent = poor || !hits.length ? "" : summary();
+  offerKinds(about);
   grid.show(page.collection, hits, { dimmed: poor });
   $("more").hidden = answer.hits.length < page.limit || page.limit >= MOST;
 }
@@ -109,10 +116,10 @@ async function showAll(signal) {
     api.describe(page.collection),
   ]);
   const total = inventory(about.kinds);
-  $("inventory").textContent = total ? `Search ${total} by describing them, in any language, or with a picture.` : "";
+  $("inventory").textContent = total ? `Search ${total} by describing them, in any language.` : "";
   notice(about.points ? null : nothingYet());
   $("status").textContent = "";
-  switchers(about);
+  offerKinds(about);
   grid.show(page.collection, points.points);
   page.after = points.next;
   $("more").hidden = !points.next;
@@ -128,10 +135,9 @@ async function more() {
   return undefined;
 }
 
-function summary(hits) {
-  const found = count(hits, "result", "results");
-  if (box.text && (box.like || box.image)) return `${found} like this picture and “${box.text}”`;
-  return box.text ? `${found} for “${box.text}”` : `${found} like this picture`;
+function summary() {
+  if (box.text && (box.like || box.image)) return `Like this picture and “${box.text}”, best match first`;
+  return box.text ? `Best matches for “${box.text}”` : "Like this picture, best match first";
 }
 
 function sorry(hits) {
@@ -163,6 +169,7 @@ function empty() {
 function fail(error) {
   grid.show(null, []);
   $("status").textContent = "";
+  $("summary").hidden = true;
   $("more").hidden = true;
   $("progress").hidden = true;
   notice([
@@ -172,12 +179,15 @@ function fail(error) {
   ]);
 }
 
-/** Collection and kind choices, each only where there is a choice. */
-function switchers(about) {
+/** The choice of collection, where there is one. */
+function offerCollections() {
   $("switcher").hidden = page.collections.length < 2;
-  $("collection").replaceChildren(
-    ...page.collections.map(({ name }) => h("option", { value: name, selected: name === page.collection }, name)),
-  );
+  $("collection").replaceChildren(...page.collections.map(({ name }) => h("option", { value: name }, name)));
+  $("collection").value = page.collection;
+}
+
+/** The choice between photos and videos, where there is one. */
+function offerKinds(about) {
   const choices = [["all", "All"], ["image", "Photos"], ["video", "Videos"]];
   $("kinds").hidden = !(about.kinds.image && about.kinds.video);
   $("kinds").replaceChildren(

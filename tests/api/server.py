@@ -14,7 +14,6 @@ import uvicorn
 from api.app import create_app
 from api.installation import Installation
 from api.settings import Settings
-from indexer import LocalStore
 
 
 @dataclass(frozen=True)
@@ -46,5 +45,4 @@ def serving(data: Path, **settings: Any) -> Iterator[Served]:  # noqa: ANN401
     server.should_exit = True
     thread.join(timeout=10)
     assert not thread.is_alive(), "the server did not stop"
-    assert isinstance(installation.store, LocalStore)
     installation.store.close()
