@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TypeVar
 
 import torch
@@ -34,11 +35,13 @@ def load_internvl(
 ) -> InternVLEncoder:
     """An encoder over InternVL-14B (vectors `c` and `g`), InternVL-C (`c`) or an InternViT.
 
-    `name` is what the encoder calls itself, by default `name_or_path`. Raises `UnknownEncoder`,
+    `name` is what the encoder calls itself and can be loaded by, by default the absolute path or
+    the hub id. Raises `UnknownEncoder`,
     `ModelUnavailable`, `CheckpointError` or `InvalidOption`; no code of a checkpoint is run.
     """
     checkpoint = open_internvl(name_or_path)
-    name = name or name_or_path
+    path = Path(name_or_path).expanduser()
+    name = name or (str(path.resolve()) if path.exists() else name_or_path)
     load = _load_internvit if checkpoint.alone else _load_both
     return load(name, checkpoint, options, Placement.of(options))
 
