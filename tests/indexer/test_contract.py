@@ -1,0 +1,337 @@
+"""What every store promises, checked against the plain model."""
+
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+
+from indexer import (
+    AssetWrite,
+    Collection,
+    CollectionExists,
+    Filter,
+    Hit,
+    InvalidName,
+    InvalidPoint,
+    InvalidQuery,
+    LedgerRow,
+    Point,
+    Schema,
+    Store,
+    UnknownCollection,
+    point_id,
+)
+from tests.indexer.model import Json, Model, assert_same
+from tests.indexer.operations import SCHEMA, Generator
+
+
+@pytest.fixture
+def collection(store: Store) -> Collection:
+    return store.create("photos", SCHEMA)
+
+
+def a_point(asset: str = "file:///a.jpg", start: int = 0, **payload: Json) -> Point:
+    random = np.random.default_rng(list(f"{asset} {start}".encode()))
+    vectors = {"c": random.normal(size=12).astype(np.float32)}
+    return Point(point_id(asset, "segment", start), asset, vectors, payload)
+
+
+def check_hits(hits: list[Hit], expected: dict[UUID, float], limit: int) -> None:
+    """The best of `expected`, in order, whichever of those that tie."""
+    best = sorted(expected.values(), reverse=True)[:limit]
+    assert [hit.score for hit in hits] == pytest.approx(best, abs=1e-5)
+    assert len({hit.id for hit in hits}) == len(hits)
+    for hit in hits:
+        assert hit.score == pytest.approx(expected[hit.id], abs=1e-5)
+    assert hits == sorted(hits, key=lambda hit: (-hit.score, hit.id))
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_random_operations_keep_to_the_model(collection: Collection, seed: int) -> None:
+    generator, model = Generator(seed), Model()
+    for _ in range(25):
+        kind, operation = generator.operation(model)
+        assert operation(collection) == operation(model), kind
+        tree, name = generator.filter(), generator.random.choice(["c", "g"])
+        assert collection.count(tree) == len(model.select(tree)), tree
+        query = generator.vector(SCHEMA.vectors[name])
+        limit = generator.random.choice([1, 3, 20])
+        result = collection.search(query, vector=name, filter=tree, limit=limit)
+        check_hits(result.hits, model.scores(query, name, tree), limit)
+        for hit in result.hits:
+            stored = model.points[hit.id]
+            assert (hit.asset, hit.payload) == (stored.asset, stored.payload)
+    assert_same(collection, model)
+
+
+def test_scroll_pages_through_matches_in_id_order(collection: Collection) -> None:
+    points = [a_point(f"file:///{number}", odd=number % 2 == 1) for number in range(95)]
+    collection.upsert(points)
+    odd = Filter.parse({"must": [{"key": "odd", "match": {"value": True}}]})
+    rare = Filter.parse({"must": [{"has_id": [str(points[3].id), str(points[9].id)]}]})
+    for tree, chosen in ((None, points), (odd, points[1::2]), (rare, [points[3], points[9]])):
+        expected = sorted(point.id for point in chosen)
+        seen, after = [], None
+        while True:
+            page = collection.scroll(tree, limit=10, after=after)
+            seen += [record.id for record in page.records]
+            assert len(page.records) == 10 or page.next is None
+            after = page.next
+            if after is None:
+                break
+        assert seen == expected
+
+
+def test_equal_scores_come_in_id_order(collection: Collection) -> None:
+    same = np.ones(12, np.float32)
+    points = [Point(point_id(f"a{n}", "image"), f"a{n}", {"c": same}) for n in range(300)]
+    collection.upsert(points)
+    hits = collection.search(same, vector="c", limit=50).hits
+    assert [hit.id for hit in hits] == sorted(point.id for point in points)[:50]
+    assert len({hit.score for hit in hits}) == 1
+    assert hits[0].score == pytest.approx(1, abs=1e-6)
+
+
+def test_get_keeps_the_order_asked_for(collection: Collection) -> None:
+    a, b = a_point("a", x=1), a_point("b", x=[{"y": None}])
+    collection.upsert([a, b])
+    records = collection.get([b.id, point_id("none", "text"), a.id, b.id], with_vectors=["c", "g"])
+    assert [record.id for record in records] == [b.id, a.id, b.id]
+    assert [record.payload for record in records[:2]] == [b.payload, a.payload]
+    assert [list(record.vectors) for record in records] == [["c"]] * 3
+
+
+def test_an_upsert_replaces_the_whole_point(collection: Collection) -> None:
+    old = a_point(x=1, y=2)
+    both = Point(old.id, old.asset, {**old.vectors, "g": np.ones(5, np.float32)}, old.payload)
+    collection.upsert([both])
+    collection.upsert([Point(old.id, "elsewhere", {"c": -old.vectors["c"]}, {"z": 3})])
+    [record] = collection.get([old.id], with_vectors=["c", "g"])
+    assert (record.asset, record.payload) == ("elsewhere", {"z": 3})
+    assert list(record.vectors) == ["c"]
+    assert collection.search(np.ones(5, np.float32), vector="g").hits == []
+
+
+def test_a_replacement_removes_what_is_not_in_it(collection: Collection) -> None:
+    before = [a_point("video", start) for start in (0, 1000, 2000)]
+    collection.upsert([*before, a_point("other")])
+    after = [a_point("video", 1000, new=True), a_point("video", 9000)]
+    row = LedgerRow("video", "done", points=2, updated=5.0)
+    collection.replace([AssetWrite("video", after, row)])
+    expected = Model()
+    expected.upsert([*after, a_point("other")])
+    expected.ledger["video"] = row
+    assert_same(collection, expected)
+
+
+def test_vectors_that_are_unit_are_kept_bit_for_bit(collection: Collection) -> None:
+    points = [a_point(str(number)) for number in range(50)]
+    collection.upsert(points)
+    first = collection.get([point.id for point in points], with_vectors=["c"])
+    collection.upsert([Point(r.id, r.asset, r.vectors) for r in first])
+    second = collection.get([point.id for point in points], with_vectors=["c"])
+    for one, two in zip(first, second, strict=True):
+        np.testing.assert_array_equal(one.vectors["c"], two.vectors["c"])
+
+
+BAD_VECTORS: dict[str, Any] = {
+    "wrong dimension": np.ones(11, np.float32),
+    "a matrix": np.ones((1, 12), np.float32),
+    "NaN": np.full(12, np.nan, np.float32),
+    "infinite": np.array([np.inf] + [1] * 11, np.float32),
+    "too large for float32": np.full(12, 1e300),
+    "zero": np.zeros(12, np.float32),
+    "integers": np.ones(12, np.int64),
+    "booleans": np.ones(12, np.bool_),
+    "a list": [1.0] * 12,
+    "complex": np.ones(12, np.complex64),
+}
+
+
+@pytest.mark.parametrize("bad", BAD_VECTORS)
+def test_a_bad_vector_refuses_its_whole_batch(collection: Collection, bad: str) -> None:
+    broken = Point(point_id("b", "image"), "b", {"c": BAD_VECTORS[bad]})
+    with pytest.raises(InvalidPoint, match=str(broken.id)):
+        collection.upsert([a_point("a"), broken, a_point("c")])
+    with pytest.raises(InvalidPoint, match=str(broken.id)):
+        collection.replace([AssetWrite("b", [broken], LedgerRow("b", "done"))])
+    assert_same(collection, Model())
+
+
+BAD_PAYLOADS: dict[str, Any] = {
+    "a set": {"x": {1}},
+    "NaN": {"x": [float("nan")]},
+    "infinity": {"x": float("inf")},
+    "a numpy number": {"x": np.float32(1)},
+    "a key that is no text": {"x": {1: 2}},
+    "a lone surrogate": {"x": "\ud800"},
+    "not an object": ["x"],
+    "too large": {"x": "y" * (1 << 20)},
+    "bytes": {"x": b"y"},
+}
+
+
+@pytest.mark.parametrize("bad", BAD_PAYLOADS)
+def test_a_bad_payload_is_refused_everywhere(collection: Collection, bad: str) -> None:
+    good = a_point("a")
+    collection.upsert([good])
+    broken = Point(point_id("b", "image"), "b", good.vectors, BAD_PAYLOADS[bad])
+    with pytest.raises(InvalidPoint):
+        collection.upsert([a_point("c"), broken])
+    with pytest.raises(InvalidPoint):
+        collection.set_payload([good.id], BAD_PAYLOADS[bad])
+    model = Model()
+    model.upsert([good])
+    assert_same(collection, model)
+
+
+def test_payloads_may_not_outgrow_the_limit_by_edits(collection: Collection) -> None:
+    point = a_point(big="x" * 600_000)
+    collection.upsert([point])
+    with pytest.raises(InvalidPoint, match="bytes"):
+        collection.set_payload([point.id], {"more": "x" * 600_000})
+    assert collection.get([point.id])[0].payload == point.payload
+
+
+def test_bad_points_are_refused(collection: Collection) -> None:
+    good = a_point()
+    for broken, words in [
+        (Point(good.id, "", good.vectors), "asset"),
+        (Point(good.id, "  ", good.vectors), "asset"),
+        (Point(good.id, "\udcff.jpg", good.vectors), "Unicode"),
+        (Point(good.id, "a", {}), "no vector"),
+        (Point(good.id, "a", {"nope": good.vectors["c"]}), "there are: c, g"),
+    ]:
+        with pytest.raises(InvalidPoint, match=words):
+            collection.upsert([broken])
+    with pytest.raises(InvalidPoint, match="twice"):
+        collection.upsert([good, good])
+    with pytest.raises(InvalidPoint, match="not 'b'"):
+        collection.replace([AssetWrite("b", [good], LedgerRow("b", "done"))])
+    with pytest.raises(InvalidPoint, match="ledger row"):
+        collection.replace([AssetWrite("b", [], LedgerRow("c", "done"))])
+    twice = [AssetWrite("b", [], LedgerRow("b", "done"))] * 2
+    with pytest.raises(InvalidPoint, match="twice"):
+        collection.replace(twice)
+    assert_same(collection, Model())
+
+
+def test_empty_batches_change_nothing(collection: Collection) -> None:
+    collection.upsert([])
+    collection.replace([])
+    collection.ledger.record([])
+    assert collection.delete([]) == 0
+    assert_same(collection, Model())
+
+
+def test_queries_that_cannot_be_answered_are_refused(collection: Collection) -> None:
+    query = np.ones(12, np.float32)
+    for limit in (0, -1, 10_001, True):
+        with pytest.raises(InvalidQuery, match="limit"):
+            collection.search(query, vector="c", limit=limit)
+        with pytest.raises(InvalidQuery, match="limit"):
+            collection.scroll(limit=limit)
+    bad: list[Json] = [np.ones(5, np.float32), query * np.nan, query * 0, query.astype(np.int32)]
+    for vector in bad:
+        with pytest.raises(InvalidQuery, match="query"):
+            collection.search(vector, vector="c")
+    with pytest.raises(InvalidQuery, match="there are: c, g"):
+        collection.search(query)
+    with pytest.raises(InvalidQuery, match="there are: c, g"):
+        collection.get([], with_vectors=["x"])
+
+
+def test_a_field_that_no_point_has_matches_nothing_and_is_named(collection: Collection) -> None:
+    collection.upsert([a_point("a", colour="red", tags=[])])
+    query = np.ones(12, np.float32)
+    typo = Filter.parse({"must": [{"key": "color", "match": {"value": "red"}}]})
+    result = collection.search(query, vector="c", filter=typo)
+    assert result.hits == []
+    [warning] = result.warnings
+    assert "'color'" in warning
+    unlike = Filter.parse({"must_not": [{"key": "color", "match": {"value": "red"}}]})
+    assert len(collection.search(query, vector="c", filter=unlike).hits) == 1
+    good = Filter.parse({"must": [{"key": "colour", "match": {"value": "red"}}]})
+    assert collection.search(query, vector="c", filter=good).warnings == []
+
+
+def test_an_empty_collection_answers(collection: Collection) -> None:
+    assert collection.search(np.ones(12, np.float32), vector="c").hits == []
+    assert collection.scroll().records == []
+    assert collection.count(Filter()) == 0
+    assert collection.ledger.counts() == {"done": 0, "skipped": 0, "failed": 0}
+
+
+def test_the_ledger_keeps_the_latest_outcome_of_each_asset(collection: Collection) -> None:
+    ledger = collection.ledger
+    done = [LedgerRow(f"a{n:04}", "done", content_hash=f"h{n % 3}") for n in range(2100)]
+    ledger.record(done)
+    ledger.record([LedgerRow("a0000", "failed", "broken", content_hash="h0", updated=3.5)])
+    assert [row.asset for row in ledger.rows()] == [row.asset for row in done]
+    assert [row.asset for row in ledger.rows("failed")] == ["a0000"]
+    assert ledger.counts() == {"done": 2099, "skipped": 0, "failed": 1}
+    found = ledger.get(["a0000", "none"])
+    assert found == {
+        "a0000": LedgerRow("a0000", "failed", "broken", content_hash="h0", updated=3.5)
+    }
+    by_hash = ledger.by_hash(["h0", "h1", "none"])
+    assert {key: row.asset for key, row in by_hash.items()} == {"h0": "a0003", "h1": "a0001"}
+    assert ledger.get(["a0001"])["a0001"].updated > 1_700_000_000
+    with pytest.raises(InvalidPoint):
+        ledger.record([LedgerRow("", "done")])
+
+
+def test_collections_are_made_listed_opened_and_dropped(store: Store) -> None:
+    assert store.names() == []
+    made = store.create("b", SCHEMA)
+    store.create("a", Schema({"default": 3}))
+    assert (made.name, made.schema) == ("b", SCHEMA)
+    assert store.names() == ["a", "b"]
+    assert store.open("b").schema == SCHEMA
+    with pytest.raises(CollectionExists, match="'a'"):
+        store.create("a", SCHEMA)
+    store.drop("a")
+    assert store.names() == ["b"]
+    with pytest.raises(UnknownCollection, match="there are: b"):
+        store.open("a")
+    with pytest.raises(UnknownCollection):
+        store.drop("a")
+    again = store.create("a", SCHEMA)
+    again.upsert([a_point()])
+    assert again.count() == 1
+
+
+NAMES = [
+    "",
+    ".",
+    "..",
+    "../x",
+    "a/b",
+    "/etc",
+    "a\\b",
+    "A",
+    "a b",
+    "a\n",
+    "é",
+    "-a",
+    "x" * 65,
+    "a\0",
+]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_names_that_could_leave_the_folder_are_refused(store: Store, name: str) -> None:
+    with pytest.raises(InvalidName):
+        store.create(name, SCHEMA)
+    with pytest.raises(InvalidName):
+        store.open(name)
+    with pytest.raises(InvalidName):
+        store.drop(name)
+
+
+@pytest.mark.parametrize("vectors", [{}, {"../x": 3}, {"a": 0}, {"a": -1}, {"a": 10**9}, {"": 3}])
+def test_vector_names_and_dimensions_are_checked(store: Store, vectors: dict[str, int]) -> None:
+    with pytest.raises(InvalidName):
+        store.create("a", Schema(vectors))
+    assert store.names() == []
