@@ -6,12 +6,13 @@ from typing import Any, TypeVar
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData
 
 from api.problems import Refusal
 from api.schemas import HitOut, MomentOut, QueryPart, SearchAnswer, SearchRequest
 from ingestion import Limits, load_image
 from retrieval import Answer, Found, Part, Query
+from retrieval.query import MAX_PARTS
 
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 JSON = "application/json"
@@ -29,10 +30,21 @@ async def read_search(request: Request) -> tuple[SearchRequest, list[bytes]]:
         return _parse(SearchRequest, await request.body()), []
     if kind != FORM:
         raise Refusal(415, "unknown-content-type", f"send {JSON} or {FORM}")
-    async with request.form(max_files=8, max_fields=8) as form:
-        fields = [str(value) for name, value in form.multi_items() if name == "request"]
-        pictures = [await file.read() for file in form.values() if isinstance(file, UploadFile)]
-    return _parse(SearchRequest, fields[0] if fields else "{}"), pictures
+    async with request.form(max_files=MAX_PARTS, max_fields=1) as form:
+        _check_fields(form)
+        query = form.get("query", "{}")
+        pictures = [
+            await file.read() for file in form.getlist("image") if not isinstance(file, str)
+        ]
+    return _parse(SearchRequest, str(query)), pictures
+
+
+def _check_fields(form: FormData) -> None:
+    for name, value in form.multi_items():
+        if name != ("query" if isinstance(value, str) else "image"):
+            raise Refusal(
+                422, "unknown-field", f"{name!r} is not known: send `image` files and `query`"
+            )
 
 
 def to_query(request: SearchRequest, pictures: Sequence[bytes], limits: Limits) -> Query:

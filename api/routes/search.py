@@ -21,8 +21,8 @@ BODY = {
         "content": {
             JSON: {"schema": REQUEST},
             FORM: {
-                "schema": {"type": "object", "properties": {"request": REQUEST, "image": PICTURES}},
-                "encoding": {"request": {"contentType": JSON}},
+                "schema": {"type": "object", "properties": {"query": REQUEST, "image": PICTURES}},
+                "encoding": {"query": {"contentType": JSON}},
             },
         },
     }
@@ -47,7 +47,7 @@ async def search_by_text(
 async def search(name: str, request: Request, service: ServiceDep) -> SearchAnswer:
     """Search by weighted texts, pictures and stored points, together.
 
-    As JSON, with pictures in base64; or as a form, with pictures as files beside `request`.
+    As JSON, with pictures in base64; or as a form, with pictures as files beside `query`.
     """
     asked, pictures = await read_search(request)
     return await service.queries(_answer, service, name, asked, pictures)

@@ -45,7 +45,7 @@ function request({ text, like, image, kinds, limit }) {
   if (kinds) asked.filter = { must: [{ key: "kind", match: { any: kinds } }] };
   if (!image) return json(asked);
   const form = new FormData();
-  form.append("request", JSON.stringify(asked));
+  form.append("query", JSON.stringify(asked));
   form.append("image", image);
   return { method: "POST", body: form };
 }

@@ -1,9 +1,15 @@
 import hashlib
+import os
+import socket
 import threading
+import time
+from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import httpx
 
+from api.uploads import sweep
 from tests.api.conftest import FILM, FPS
 from tests.api.routes.test_search import refused
 from tests.api.server import Served, serving
@@ -133,3 +139,34 @@ def test_uploads_at_the_same_time(fresh: Served) -> None:
         thread.join()
     assert outcomes == ["done"] * len(colours)
     assert fresh.client.get("/v1/collections/default").json()["kinds"]["image"] == len(colours)
+
+
+def test_an_upload_that_breaks_off_leaves_nothing(fresh: Served) -> None:
+    head = (
+        f"POST {ASSETS} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9000000\r\n"
+        "Content-Type: multipart/form-data; boundary=xyz\r\n\r\n"
+        '--xyz\r\nContent-Disposition: form-data; name="files"; filename="a.jpg"\r\n\r\n'
+    )
+    address = urlsplit(fresh.url)
+    with socket.create_connection((address.hostname, address.port)) as connection:
+        connection.sendall(head.encode() + bytes(3_000_000))
+        wait_until(lambda: left_over(fresh) != [])
+    wait_until(lambda: left_over(fresh) == [])
+
+
+def test_what_a_crash_left_is_swept_up(tmp_path: Path) -> None:
+    old, recent = tmp_path / "old", tmp_path / "recent"
+    for folder in (old, recent):
+        folder.mkdir()
+        (folder / "0").write_bytes(b"half")
+    os.utime(old, (0, 0))
+    sweep(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["recent"]
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if condition():
+            return
+        time.sleep(0.01)
+    assert condition()

@@ -58,7 +58,7 @@ def test_picture_as_a_file_beside_a_request(client: httpx.Client) -> None:
     }
     answer = client.post(
         SEARCH,
-        data={"request": json.dumps(request)},
+        data={"query": json.dumps(request)},
         files={"image": ("photo.jpg", encoded(plain("cyan")))},
     )
     assert len(names(answer)) == 2
@@ -152,6 +152,16 @@ def test_query_picture_cut_short(client: httpx.Client) -> None:
     whole = encoded(plain("red", (400, 300)))
     answer = client.post(SEARCH, files={"image": ("cat.jpg", whole[: len(whole) // 2])})
     refused(answer, 422, "unreadable-media")
+
+
+def test_forms_with_other_fields(client: httpx.Client) -> None:
+    red = encoded(plain("red"))
+    assert "'photo'" in refused(client.post(SEARCH, files={"photo": red}), 422, "unknown-field")
+    strange = client.post(SEARCH, data={"limit": "3"}, files={"image": red})
+    assert "'limit'" in refused(strange, 422, "unknown-field")
+    refused(client.post(SEARCH, data={"query": "{"}, files={"image": red}), 422, "invalid-request")
+    broken = {"content-type": "multipart/form-data"}
+    assert client.post(SEARCH, content=b"x", headers=broken).status_code == 400
 
 
 def test_unknown_collection(client: httpx.Client) -> None:
