@@ -1,6 +1,6 @@
 """InternVL on one device with random weights of full size: one run, one table.
 
-    python benchmarks/gpu_internvl.py [--device cuda:0] [--batches 1,8,32,64] [--compile]
+    python benchmarks/gpu_internvl.py [--device cuda:0] [--batches 1,8,32,64] [--compile] [--float8]
 
 Speed does not depend on what the weights are. The ceiling is the best of the model's own matrix
 products on this device, measured here, with random values. The plain variant is the same maths
@@ -10,6 +10,7 @@ Variants alternate, so that clocks and temperature hit all alike; times are medi
 """
 
 import argparse
+import copy
 import statistics
 import time
 from collections.abc import Callable, Sequence
@@ -21,8 +22,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from encoders.internvl.attention import choose_attention, eager, split_heads
-from encoders.internvl.load import on_meta
+from encoders.internvl.float8 import quantise
 from encoders.internvl.model import InternVL, InternVLConfig
+from encoders.internvl.placement import on_meta
 from encoders.internvl.qllama import QLlamaConfig
 from encoders.internvl.vision import Attention, Block, VisionConfig
 from encoders.internvl.weights import set_weight, shapes_of
@@ -82,7 +84,8 @@ class Bench:
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     device = torch.device(options.device)
-    dtype = torch.bfloat16 if device.type == "cuda" else torch.float32
+    half = device.type == "cuda" or options.float8
+    dtype = torch.bfloat16 if half else torch.float32
     model = random_model(SIZES[options.size], device, dtype)
     bench = Bench(model, device, dtype, options.runs)
     print(
@@ -92,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"matmul ceiling: {ceiling / 1e12:.3g} TFLOP/s\n")
     print("| what | batch | per second | of the ceiling | memory |\n|---|---|---|---|---|")
     for batch in options.batches:
-        print_images(bench, batch, ceiling, compiled=options.compile)
+        print_images(bench, batch, ceiling, compiled=options.compile, float8=options.float8)
     print("\n| texts | batch | tokens | per second | beside padding to 80 |\n|---|---|---|---|---|")
     for length in LENGTHS:
         print_texts(bench, max(options.batches), length)
@@ -105,12 +108,13 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--batches", type=lambda text: [int(n) for n in text.split(",")])
     parser.add_argument("--runs", type=int, default=10)
     parser.add_argument("--compile", action="store_true", help="also time torch.compile")
+    parser.add_argument("--float8", action="store_true", help="also time 8-bit weights")
     parser.set_defaults(batches=[1, 8, 32, 64])
     return parser.parse_args(arguments)
 
 
-def print_images(bench: Bench, batch: int, ceiling: float, *, compiled: bool) -> None:
-    """Rows for C and C+G, and for C by the plain transcription and by torch.compile."""
+def print_images(bench: Bench, batch: int, ceiling: float, *, compiled: bool, float8: bool) -> None:
+    """Rows for C and C+G, and for the tower written out, in 8-bit floats and compiled."""
     model, pixels = bench.model, bench.pixels(batch)
     tower = model.vision_model
     assert tower is not None
@@ -121,6 +125,12 @@ def print_images(bench: Bench, batch: int, ceiling: float, *, compiled: bool) ->
         "tower alone": partial(tower, pixels),
         "tower, plain": partial(plain_tower, tower.embeddings, tower.encoder.layers, pixels),
     }
+    if float8:
+        small = copy.deepcopy(tower)
+        quantise(small)
+        work["tower, 8-bit weights"] = partial(small, pixels)
+        if compiled:
+            work["tower, 8-bit, torch.compile"] = partial(torch.compile(small), pixels)
     if compiled:
         work["tower, torch.compile"] = partial(torch.compile(tower), pixels)
     vision, queries = vision_flops(config.vision), query_flops(config)

@@ -1,5 +1,6 @@
 """The image side of an encoder: resize on the CPU, vectors on the devices."""
 
+import itertools
 import os
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -9,9 +10,11 @@ import torch
 from torch import Tensor
 
 from encoders.base import Pixels, RGBImage, Vectors, as_rgb
+from encoders.internvl.float8 import is_faithful, quantise, restore
+from encoders.internvl.generate import present
 from encoders.internvl.internvit import InternViT
 from encoders.internvl.model import InternVL
-from encoders.internvl.replicas import Replicas
+from encoders.internvl.replicas import Replicas, send
 from encoders.internvl.transforms import Transform, normalise, squash
 
 THREADS = min(8, os.cpu_count() or 1)  # Pillow resizes outside of the interpreter lock
@@ -25,10 +28,14 @@ class ImageSide:
         replicas: Replicas[InternVL] | Replicas[InternViT],
         dims: dict[str, int],
         size: int,
+        *,
+        float8: bool = False,
     ) -> None:
+        """With `float8` the first images decide whether 8-bit weights are good enough for them."""
         self._replicas: Replicas[InternVL | InternViT] = replicas  # type: ignore[assignment]
         self._dims = dims
         self._size = size
+        self._undecided = float8
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="resize")
 
     def preprocess(self, image: RGBImage, transform: Transform = squash) -> Pixels:
@@ -41,7 +48,11 @@ class ImageSide:
 
     def encode(self, pixels: Iterable[Pixels]) -> Vectors:
         """Rows `[n, dim]` per vector name, not normalised; it waits for the devices once."""
-        parts = self._replicas.run(self._embed, self._replicas.batches(pixels))
+        batches = self._replicas.batches(pixels)
+        if self._undecided and (first := next(batches, None)) is not None:
+            self._decide(first)
+            batches = itertools.chain([first], batches)
+        parts = self._replicas.run(self._embed, batches)
         return {
             name: np.concatenate(
                 [np.zeros((0, dim), np.float32), *(part[name].cpu().numpy() for part in parts)]
@@ -54,10 +65,22 @@ class ImageSide:
     ) -> dict[str, Tensor]:
         return model.embed_images(normalise(to_device(batch, device)), self._dims)
 
+    def _decide(self, sample: list[Pixels]) -> None:
+        """Go on with 8-bit weights if the sample's vectors stay where they are, else without."""
+        exact = self._embed_all(sample)
+        towers = [present(model.vision_model, "c") for model, _ in self._replicas.copies]
+        replaced = [quantise(tower) for tower in towers]
+        rounded = self._embed_all(sample)
+        if not is_faithful(exact, rounded):
+            for tower, linears in zip(towers, replaced, strict=True):
+                restore(tower, linears)
+        self._undecided = False
+
+    def _embed_all(self, sample: list[Pixels]) -> dict[str, Tensor]:
+        parts = self._replicas.run(self._embed, [sample])
+        return {name: torch.cat([part[name].cpu() for part in parts]) for name in self._dims}
+
 
 def to_device(batch: Sequence[Pixels], device: torch.device) -> Tensor:
-    """Pixels of a batch as one uint8 tensor `[n, size, size, 3]`, sent without waiting for it."""
-    pixels = torch.from_numpy(np.stack(batch))
-    if device.type == "cuda":
-        return pixels.pin_memory().to(device, non_blocking=True)
-    return pixels.to(device)
+    """Pixels of a batch as one uint8 tensor `[n, size, size, 3]`."""
+    return send(torch.from_numpy(np.stack(batch)), device)

@@ -1,18 +1,14 @@
 """From a checkpoint folder, a hub id in the local cache, or a `.pth` file to a ready encoder."""
 
-from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
 from pathlib import Path
 from typing import TypeVar
 
-import torch
 from torch import nn
 
 from encoders.base import EncoderInfo, Modality
-from encoders.devices import parse_devices, parse_dtype
 from encoders.errors import InvalidOption
 from encoders.fingerprint import digest, hash_tensors
-from encoders.internvl.attention import choose_attention
 from encoders.internvl.checkpoint import Checkpoint, open_internvl
 from encoders.internvl.encoder import InternVLEncoder
 from encoders.internvl.images import ImageSide
@@ -20,14 +16,15 @@ from encoders.internvl.internvit import InternViT
 from encoders.internvl.layouts import target_name
 from encoders.internvl.memory import TEXTS, image_batch
 from encoders.internvl.model import PARTS, InternVL, Part
+from encoders.internvl.placement import Placement, on_meta
 from encoders.internvl.replicas import Replicas
 from encoders.internvl.texts import TextSide
 from encoders.internvl.tokenizer import FEATURE_PREFIX, Tokenizer
 from encoders.internvl.transforms import MEAN, STD
-from encoders.internvl.weights import load_weights, set_weight, shapes_of
+from encoders.internvl.weights import shapes_of
 from encoders.registry import LoadOptions
 
-M = TypeVar("M", bound=nn.Module)
+C = TypeVar("C", bound=str)
 
 
 def load_internvl(
@@ -36,53 +33,14 @@ def load_internvl(
     """An encoder over InternVL-14B (vectors `c` and `g`), InternVL-C (`c`) or an InternViT.
 
     `name` is what the encoder calls itself and can be loaded by, by default the absolute path or
-    the hub id. Raises `UnknownEncoder`,
-    `ModelUnavailable`, `CheckpointError` or `InvalidOption`; no code of a checkpoint is run.
+    the hub id. Raises `UnknownEncoder`, `ModelUnavailable`, `CheckpointError` or `InvalidOption`;
+    no code of a checkpoint is run.
     """
     checkpoint = open_internvl(name_or_path)
     path = Path(name_or_path).expanduser()
     name = name or (str(path.resolve()) if path.exists() else name_or_path)
     load = _load_internvit if checkpoint.alone else _load_both
     return load(name, checkpoint, options, Placement.of(options))
-
-
-@dataclass(frozen=True)
-class Placement:
-    """Where copies of a model go, in which number format, with which attention."""
-
-    devices: list[torch.device]
-    dtype: torch.dtype
-    attention: str
-
-    @classmethod
-    def of(cls, options: LoadOptions) -> "Placement":
-        devices = parse_devices(options.device)
-        dtype = parse_dtype(options.dtype, devices[0])
-        return cls(devices, dtype, choose_attention(devices[0], dtype))
-
-    def copies(
-        self, checkpoint: Checkpoint, build: Callable[[], M], known: Iterable[str]
-    ) -> list[tuple[M, torch.device]]:
-        """One model per device: the first from the files, the others from the first."""
-        first = on_meta(build)
-        allowed = None if checkpoint.lenient else known
-        load_weights(first, checkpoint.catalogue, self.devices[0], self.dtype, allowed)
-        others = [(copy_to(first, build, device), device) for device in self.devices[1:]]
-        return [(first, self.devices[0]), *others]
-
-
-def on_meta(build: Callable[[], M]) -> M:
-    """A model that has shapes and no memory."""
-    with torch.device("meta"):
-        return build()
-
-
-def copy_to(model: M, build: Callable[[], M], device: torch.device) -> M:
-    """The same weights once more, on `device`; no second copy is made where the model lies."""
-    other = on_meta(build)
-    for name, tensor in model.state_dict().items():
-        set_weight(other, name, tensor.to(device, copy=True))
-    return other.to(device).eval()
 
 
 def _load_both(
@@ -104,7 +62,7 @@ def _load_both(
     copies = placement.copies(checkpoint, build, known)
     seeing = on_meta(lambda: InternVL(config, vectors))
     dims: dict[str, int] = dict.fromkeys(vectors, config.clip_embed_dim)
-    batch = image_batch(placement.devices[0], config.vision, placement.dtype)
+    batch = image_batch(placement.sites[0].vision, config.vision, placement.dtype)
     images = Replicas(copies, batch)
     joint = Replicas(copies, max(1, batch // 4))
     return InternVLEncoder(
@@ -119,7 +77,9 @@ def _load_both(
                 **(_image_print(checkpoint, seeing) if "image" in towers else {}),
             },
         ),
-        images=ImageSide(images, dims, config.vision.image_size) if "image" in towers else None,
+        images=ImageSide(images, dims, config.vision.image_size, float8=placement.float8)
+        if "image" in towers
+        else None,
         texts=TextSide(Replicas(copies, TEXTS), tokenizer) if tokenizer else None,
         joint=(joint, tokenizer) if tokenizer and "match" in parts else None,
     )
@@ -139,7 +99,7 @@ def _load_internvit(
     copies = placement.copies(checkpoint, build, ())
     dims = {vector: copies[0][0].dims[vector] for vector in vectors}
     vision = checkpoint.config.vision
-    batch = image_batch(placement.devices[0], vision, placement.dtype)
+    batch = image_batch(placement.sites[0].vision, vision, placement.dtype)
     return InternVLEncoder(
         EncoderInfo(
             name=name,
@@ -151,7 +111,7 @@ def _load_internvit(
                 **_image_print(checkpoint, copies[0][0]),
             },
         ),
-        images=ImageSide(Replicas(copies, batch), dims, vision.image_size),
+        images=ImageSide(Replicas(copies, batch), dims, vision.image_size, float8=placement.float8),
         texts=None,
     )
 
@@ -182,9 +142,6 @@ def _hash(checkpoint: Checkpoint, model: nn.Module) -> str:
     """A hash of the stored tensors that decide what `model` computes."""
     names = shapes_of(model).keys() - {"logit_scale"}
     return hash_tensors(checkpoint.files, lambda stored: target_name(stored) in names)
-
-
-C = TypeVar("C", bound=str)
 
 
 def _chosen(

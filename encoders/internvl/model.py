@@ -35,7 +35,10 @@ class InternVLConfig:
 
 
 class InternVL(nn.Module):
-    """The parts named in `parts`; what no part needs is None and costs no memory."""
+    """The parts named in `parts`; what no part needs is None and costs no memory.
+
+    The image tower may lie on another device than the rest: tensors move where they are needed.
+    """
 
     def __init__(
         self, config: InternVLConfig, parts: Collection[Part] = PARTS, attention: str = "sdpa"
@@ -85,8 +88,8 @@ class InternVL(nn.Module):
         vectors = {"c": present(self.clip_projector, "c")(tokens).float()}
         if "g" in names:
             asked = present(self.clip_projector2, "g")(self.ask(tokens)).float()
-            vectors["g"] = functional.normalize(asked, dim=-1)
-            vectors["g"] += functional.normalize(vectors["c"], dim=-1)
+            seen = functional.normalize(vectors["c"], dim=-1).to(asked.device)
+            vectors["g"] = functional.normalize(asked, dim=-1) + seen
         return {name: vectors[name] for name in names}
 
     def look(self, pixels: Tensor) -> Tensor:
@@ -99,7 +102,8 @@ class InternVL(nn.Module):
 
         The queries see each other freely, in both directions.
         """
-        queries: Tensor = self.decoder.model(self._queries(len(tokens)), vision=tokens)
+        asking = self._queries(len(tokens))
+        queries: Tensor = self.decoder.model(asking, vision=tokens.to(asking.device))
         return queries
 
     def embed_texts(self, ids: Tensor, last: Tensor) -> Tensor:
@@ -109,6 +113,7 @@ class InternVL(nn.Module):
         eos) and needs no mask. Not normalised.
         """
         projection = present(self.text_projection, "text")
+        ids, last = ids.to(projection.device), last.to(projection.device)
         states = self.decoder.model(self.decoder.words(ids), causal=True)
         pooled: Tensor = states[torch.arange(len(ids), device=ids.device), last]
         return (pooled @ projection).float()
@@ -121,6 +126,7 @@ class InternVL(nn.Module):
         """
         head = present(self.itm_head, "match")
         queries = self._queries(len(ids))
+        tokens, ids, lengths = (part.to(queries.device) for part in (tokens, ids, lengths))
         embeds = torch.cat([queries, self.decoder.words(ids)], dim=1)
         positions = torch.arange(embeds.shape[1], device=ids.device)
         mask = positions < (queries.shape[1] + lengths)[:, None]
@@ -130,8 +136,9 @@ class InternVL(nn.Module):
 
     def prefix(self, prompt: Tensor, count: int) -> Tensor:
         """Queries, then the prompt `[length]`, as embeddings `[count, queries + length, width]`."""
-        words = self.decoder.words(prompt[None]).expand(count, -1, -1)
-        return torch.cat([self._queries(count), words], dim=1)
+        queries = self._queries(count)
+        words = self.decoder.words(prompt.to(queries.device)[None]).expand(count, -1, -1)
+        return torch.cat([queries, words], dim=1)
 
     @property
     def decoder(self) -> CausalQLlama:

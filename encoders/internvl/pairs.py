@@ -12,7 +12,7 @@ from encoders.base import Pixels
 from encoders.internvl.generate import caption_ids
 from encoders.internvl.images import to_device
 from encoders.internvl.model import InternVL
-from encoders.internvl.replicas import Replicas
+from encoders.internvl.replicas import Replicas, send
 from encoders.internvl.tokenizer import CAPTION_PROMPT, Tokenizer, pad
 from encoders.internvl.transforms import normalise
 
@@ -40,7 +40,8 @@ def match(
         images, tokens = zip(*batch, strict=True)
         ids, lengths = pad(tokens)
         seen = model.look(normalise(to_device(images, device)))
-        return model.match_logits(seen, ids.to(device), lengths.to(device)).softmax(-1)[:, 1]
+        logits = model.match_logits(seen, send(ids, device), send(lengths, device))
+        return logits.softmax(-1)[:, 1]
 
     tokens = [tokenizer.encode(text, prefix="") for text in texts]
     parts = replicas.run(score, replicas.batches(zip(pixels, tokens, strict=True)))
@@ -58,11 +59,11 @@ def caption(
 
     def write(model: InternVL, device: torch.device, batch: Sequence[Pixels]) -> list[list[int]]:
         seen = model.look(normalise(to_device(batch, device)))
-        prefix = model.prefix(torch.tensor(prompt, device=device), len(batch))
+        prefix = model.prefix(torch.tensor(prompt), len(batch))
         ids: list[list[int]] = caption_ids(
             model.decoder,
             prefix,
-            seen,
+            seen.to(prefix.device),
             beams=how.beams,
             min_new_tokens=how.min_new_tokens,
             max_new_tokens=how.max_new_tokens,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from encoders.errors import EncoderError
 
@@ -96,6 +96,13 @@ class Replicas(Generic[M]):
         if copy[1].type == "cuda":
             torch.cuda.empty_cache()
         return [*self._halving(work, copy, batch[:half]), *self._halving(work, copy, batch[half:])]
+
+
+def send(tensor: Tensor, device: torch.device) -> Tensor:
+    """A CPU tensor on `device`; a GPU is not waited for, it copies from pinned memory."""
+    if device.type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:

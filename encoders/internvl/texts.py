@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from encoders.internvl.model import InternVL
-from encoders.internvl.replicas import Replicas
+from encoders.internvl.replicas import Replicas, send
 from encoders.internvl.textcache import Row, TextCache
 from encoders.internvl.tokenizer import Tokenizer, pad
 
@@ -42,4 +42,4 @@ class TextSide:
 
 def _embed(model: InternVL, device: torch.device, batch: Sequence[list[int]]) -> Tensor:
     ids, lengths = pad(batch)
-    return model.embed_texts(ids.to(device), (lengths - 1).to(device))
+    return model.embed_texts(send(ids, device), send(lengths - 1, device))

@@ -6,6 +6,7 @@ what is loaded. Nothing is returned half loaded.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ from encoders.internvl.memory import require_memory
 
 SHOWN = 8  # names listed of each kind of difference
 
+M = TypeVar("M", bound=nn.Module)
 Shapes = Mapping[str, tuple[int, ...]]
 
 
@@ -66,6 +68,25 @@ class Catalogue:
         return (weight.float() + (LORA_ALPHA / len(down)) * (up @ down)).to(weight.dtype)
 
 
+@dataclass(frozen=True)
+class Site:
+    """Where one copy of a model lies: on one device, or its image tower apart from the rest."""
+
+    vision: torch.device
+    language: torch.device
+
+    def of(self, name: str) -> torch.device:
+        """The device of the weight or module of that name."""
+        sees = name.startswith(("vision_model.", "clip_projector."))
+        return self.vision if sees else self.language
+
+    def settle(self, model: M) -> M:
+        """Move what is no weight, such as tables of rotary positions, and end training mode."""
+        for name, part in model.named_children():
+            part.to(self.of(f"{name}."))
+        return model.eval()
+
+
 def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
     """Name -> shape of every weight of a model."""
     return {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
@@ -74,22 +95,31 @@ def shapes_of(model: nn.Module) -> dict[str, tuple[int, ...]]:
 def load_weights(
     model: nn.Module,
     catalogue: Catalogue,
-    device: torch.device,
+    site: Site,
     dtype: torch.dtype,
     known: Iterable[str] | None,
 ) -> None:
-    """Give a meta-device `model` its weights on `device` in `dtype`, frozen and ready to run.
+    """Give a meta-device `model` its weights at `site` in `dtype`, frozen and ready to run.
 
     `known` are the names that a checkpoint may have beyond the model's own; None allows any.
     Raises `CheckpointError` with a report of every difference, or where memory lacks.
     """
     wanted = shapes_of(model)
     require_fit(wanted, catalogue, known)
-    size = sum(tensor.numel() for tensor in model.state_dict().values())
-    require_memory(size * dtype.itemsize, device)
+    require_room(model.state_dict(), site, dtype)
     for name in wanted:
-        set_weight(model, name, catalogue.read(name).to(device, dtype))
-    model.to(device).eval()  # what is not a weight: tables of rotary positions
+        set_weight(model, name, catalogue.read(name).to(site.of(name), dtype))
+    site.settle(model)
+
+
+def require_room(tensors: Mapping[str, Tensor], site: Site, dtype: torch.dtype) -> None:
+    """Raise `CheckpointError` where the tensors in `dtype` do not fit the site's devices."""
+    needed: dict[torch.device, int] = {}
+    for name, tensor in tensors.items():
+        device = site.of(name)
+        needed[device] = needed.get(device, 0) + tensor.numel() * dtype.itemsize
+    for device, size in needed.items():
+        require_memory(size, device)
 
 
 def set_weight(model: nn.Module, name: str, tensor: Tensor) -> None:

@@ -15,10 +15,16 @@ from tests.encoders.internvl.tiny import FEATURES, load_facts
 
 
 def test_it_prints_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--device", "cpu", "--size", "tiny", "--batches", "1,2", "--runs", "1"])
+    main(["--device", "cpu", "--size", "tiny", "--batches", "1,2", "--runs", "1", "--float8"])
     out = capsys.readouterr().out
     assert "matmul ceiling" in out
-    for row in ("| c | 1 |", "| c and g | 2 |", "| tower, plain | 2 |", "| text | 2 | 80 |"):
+    for row in (
+        "| c | 1 |",
+        "| c and g | 2 |",
+        "| tower, plain | 2 |",
+        "8-bit weights | 2 |",
+        "| text | 2 | 80 |",
+    ):
         assert row in out
 
 

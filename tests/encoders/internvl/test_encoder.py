@@ -167,10 +167,11 @@ def test_what_is_not_there_is_refused(
         load(**options)
 
 
+@pytest.mark.parametrize("device", ["cpu,cpu", "cpu+cpu", "cpu+cpu,cpu"])
 def test_two_devices_give_the_same(
-    load: Load, encoder: InternVLEncoder, images: list[Image.Image]
+    load: Load, encoder: InternVLEncoder, images: list[Image.Image], device: str
 ) -> None:
-    two = load(device="cpu,cpu")
+    two = load(device=device)
     many = images * 9
     for name, rows in two.encode_images(many).items():
         np.testing.assert_allclose(rows, encoder.encode_images(many)[name], atol=FEATURES)

@@ -75,3 +75,11 @@ def test_internvit_300m_has_layer_norms_and_biases() -> None:
     assert shapes["encoder.layers.1.norm1.bias"] == (1024,)
     assert shapes["encoder.layers.1.attn.qkv.bias"] == (3072,)
     assert not any("q_norm" in name or "k_norm" in name for name in shapes)
+
+
+def test_the_tower_compiles_without_a_break(model: InternVL, pixels: torch.Tensor) -> None:
+    tower = model.vision_model
+    assert tower is not None
+    compiled = torch.compile(tower, backend="eager", fullgraph=True)
+    with torch.no_grad():
+        torch.testing.assert_close(compiled(pixels[:1]), tower(pixels[:1]))

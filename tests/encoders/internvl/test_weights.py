@@ -16,8 +16,8 @@ from encoders import CheckpointError
 from encoders.internvl import memory
 from encoders.internvl.config import read_config
 from encoders.internvl.internvit import InternViT
-from encoders.internvl.load import on_meta
 from encoders.internvl.model import PARTS, InternVL, InternVLConfig, Part
+from encoders.internvl.placement import on_meta
 from encoders.internvl.vision import VisionConfig
 from encoders.internvl.weights import shapes_of
 from tests.encoders.internvl.tiny import TINY, Load, load_facts, load_model

@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 
 from encoders.internvl.checkpoint import open_internvl
 from encoders.internvl.encoder import InternVLEncoder
-from encoders.internvl.load import on_meta
 from encoders.internvl.model import PARTS, InternVL, Part
-from encoders.internvl.weights import load_weights
+from encoders.internvl.placement import on_meta
+from encoders.internvl.weights import Site, load_weights
 
 DATA = Path(__file__).parents[2] / "data" / "internvl"
 TINY = DATA / "tiny_internvl_14b"
 FEATURES = 3e-5  # float32 tolerances of the reference's own numbers
 LOGITS = 3e-4
+CPU = torch.device("cpu")
 
 Arrays = Mapping[str, NDArray[Any]]
 
@@ -36,7 +37,7 @@ def load_model(
     """The model of a checkpoint, without its encoder."""
     checkpoint = open_internvl(str(path))
     model = on_meta(lambda: InternVL(checkpoint.config, parts, attention))
-    load_weights(model, checkpoint.catalogue, torch.device("cpu"), dtype, None)
+    load_weights(model, checkpoint.catalogue, Site(CPU, CPU), dtype, None)
     return model
 
 

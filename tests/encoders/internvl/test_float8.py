@@ -1,0 +1,71 @@
+"""8-bit weights: near the exact product, and refused where they are not."""
+
+import logging
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from torch import nn
+
+from encoders.internvl import float8
+from encoders.internvl.encoder import InternVLEncoder
+from encoders.internvl.float8 import Float8Linear, quantise, restore, to_float8
+from tests.encoders.internvl.tiny import Load, load_model
+
+
+def test_a_row_comes_back_within_its_precision() -> None:
+    rows = torch.randn(5, 64) * torch.tensor([[1e-6], [1], [100], [1e4], [0]])
+    small, scale = to_float8(rows)
+    assert small.dtype == torch.float8_e4m3fn
+    assert ((small.float() * scale - rows).abs() <= rows.abs().amax(1, keepdim=True) / 16).all()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+def test_the_product_is_near_the_exact_one(bias: bool) -> None:
+    linear = nn.Linear(64, 32, bias=bias).to(torch.bfloat16).requires_grad_(False)
+    tokens = torch.randn(2, 7, 64).to(torch.bfloat16)
+    ours, exact = Float8Linear(linear)(tokens), linear(tokens)
+    assert (ours.shape, ours.dtype) == (exact.shape, exact.dtype)
+    cosine = nn.functional.cosine_similarity(ours.float().flatten(), exact.float().flatten(), 0)
+    assert cosine > 0.998
+
+
+def test_what_was_replaced_can_be_put_back() -> None:
+    tower = load_model(dtype=torch.bfloat16).vision_model
+    assert tower is not None
+    before = {name: id(module) for name, module in tower.named_modules()}
+    replaced = quantise(tower)
+    assert sum(isinstance(module, Float8Linear) for module in tower.modules()) == 4 * 3
+    restore(tower, replaced)
+    assert {name: id(module) for name, module in tower.named_modules()} == before
+
+
+@pytest.mark.parametrize("device", ["cpu", "cpu,cpu"])
+def test_weights_that_keep_the_vectors_are_used(
+    load: Load,
+    images: list[Image.Image],
+    encoder: InternVLEncoder,
+    monkeypatch: pytest.MonkeyPatch,
+    device: str,
+) -> None:
+    monkeypatch.setattr(float8, "MIN_COSINE", 0.9)  # a tower this narrow averages out little
+    small = load(dtype="float8", device=device)
+    rows = small.encode_images(images * 4)["c"]
+    exact = load(dtype="bfloat16").encode_images(images * 4)["c"]
+    assert not np.array_equal(rows, exact)
+    assert (rows * exact).sum(1).min() > 0.9
+    assert small.info.fingerprint == encoder.info.fingerprint
+
+
+def test_weights_that_move_the_vectors_are_refused(
+    load: Load,
+    images: list[Image.Image],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(float8, "MIN_COSINE", 1.1)
+    with caplog.at_level(logging.WARNING):
+        rows = load(dtype="float8").encode_images(images)["g"]
+    assert "8-bit weights are refused" in caplog.text
+    np.testing.assert_array_equal(rows, load(dtype="bfloat16").encode_images(images)["g"])
