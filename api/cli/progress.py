@@ -86,7 +86,8 @@ def _summarise(report: Report) -> None:
     console.print(
         f"{report.found} files found: [bold]{report.done} done[/], {report.unchanged} unchanged, "
         f"{report.skipped} skipped, {report.failed} failed; "
-        f"{report.points} points written in {report.seconds:.1f} s"
+        f"{report.points} points written in {report.seconds:.1f} s",
+        soft_wrap=True,
     )
     if report.failed_before:
         console.print(
@@ -95,5 +96,6 @@ def _summarise(report: Report) -> None:
     if report.done:
         console.print(
             f"[dim]each stage alone: decode {rates.decode:.1f} files/s, "
-            f"encode {rates.encode:.1f} images/s, write {rates.write:.0f} points/s"
+            f"encode {rates.encode:.1f} images/s, write {rates.write:.0f} points/s",
+            soft_wrap=True,
         )
