@@ -85,7 +85,7 @@ async function show() {
   try {
     await (searching ? showAnswer(running.signal) : showAll(running.signal));
   } catch (error) {
-    if (error.name === "AbortError") return undefined;
+    if (error.name === "AbortError") return undefined; // a newer search is on its way
     fail(error);
   }
   $("progress").hidden = true;
@@ -167,6 +167,7 @@ function empty() {
 }
 
 function fail(error) {
+  if (error.name === "AbortError") return;
   grid.show(null, []);
   $("status").textContent = "";
   $("summary").hidden = true;

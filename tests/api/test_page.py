@@ -26,6 +26,7 @@ from tests.media import encoded, plain
 from tests.parts import require_part
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+require_part(CHROMIUM is not None, "chromium, a browser for the page (apt install chromium),")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
 DESKTOP: ViewportSize = {"width": 1280, "height": 800}
 PHONE: ViewportSize = {"width": 390, "height": 844}
