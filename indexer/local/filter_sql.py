@@ -27,7 +27,10 @@ from indexer.local.view import Bools, Ints, LeafCache, Rows
 Leaf = MatchCondition | RangeCondition | IsEmpty | HasId
 Query = tuple[str, list[object]]
 
-_ASSETS = "(SELECT 'asset' AS key, 's' AS type, asset AS value, rowid AS point FROM point)"
+_ASSETS = (
+    "(SELECT 'asset' AS key, 's' AS type, asset AS value, rowid AS point "
+    "FROM point WHERE died IS NULL)"
+)
 _OPERATORS = {"gt": ">", "gte": ">=", "lt": "<", "lte": "<="}
 
 

@@ -152,7 +152,9 @@ class Viewer:
             (view.version,),
         )
         unpublished = _column(
-            connection, "SELECT rowid FROM point WHERE died IS NULL AND born IS NULL"
+            connection,
+            "SELECT rowid FROM point INDEXED BY point_unpublished "
+            "WHERE died IS NULL AND born IS NULL",
         )
         published = np.setdiff1d(view.unpublished, unpublished)
 

@@ -73,7 +73,11 @@ class Model:
 
     def select(self, selector: Selector) -> list[UUID]:
         if isinstance(selector, Filter):
-            return [k for k, v in self.points.items() if matches(selector, k, v.payload)]
+            return [
+                point
+                for point, stored in self.points.items()
+                if matches(selector, point, stored.payload | {"asset": stored.asset})
+            ]
         return [point for point in dict.fromkeys(selector) if point in self.points]
 
     def scores(self, query: NDArray[np.float32], name: str, tree: Filter) -> dict[UUID, float]:
@@ -93,8 +97,11 @@ class Model:
 
 
 def unit(vector: NDArray[Any]) -> NDArray[np.float32]:
+    """The vector scaled to unit norm; one that is of unit norm already stays as it is."""
     exact = vector.astype(np.float64)
-    return (exact / np.linalg.norm(exact)).astype(np.float32)
+    norm = np.linalg.norm(exact)
+    scaled = exact if abs(norm - 1) < 2e-7 else exact / norm
+    return scaled.astype(np.float32)
 
 
 def copied(payload: Payload) -> Payload:
@@ -181,7 +188,10 @@ def instant(value: Json) -> datetime | None:
 
 
 def assert_same(collection: Collection, model: Model) -> None:
-    """Everything stored is what the model holds: ids, assets, payloads, vectors, ledger."""
+    """Everything stored is what the model holds: ids, assets, payloads, vectors, ledger.
+
+    Vectors are compared bit for bit, so they must have been of unit norm when they were written.
+    """
     names = list(collection.schema.vectors)
     seen = []
     after = None
@@ -197,6 +207,6 @@ def assert_same(collection: Collection, model: Model) -> None:
         assert (record.asset, record.payload) == (stored.asset, stored.payload)
         assert record.vectors.keys() == stored.vectors.keys()
         for name, vector in record.vectors.items():
-            assert np.abs(vector - stored.vectors[name]).max() <= 2e-7
+            np.testing.assert_array_equal(vector, stored.vectors[name])
     assert collection.count() == len(model.points)
     assert {row.asset: row for row in collection.ledger.rows()} == model.ledger

@@ -9,13 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer import AssetWrite, Collection, Filter, LedgerRow, Payload, Point, Schema, point_id
-from tests.indexer.model import Json, Model
+from tests.indexer.model import Json, Model, unit
 
 SCHEMA = Schema({"c": 12, "g": 5}, encoder="fake", fingerprint={"text": "abc"})
 
 SCALARS: list[Any] = [
     *[0, 1, 2, -7, 1.0, 1.5, 2**62, True, False, "1", "", "red", "Red", "ß", "x" * 300],
-    *["2024-05-01", "2024-05-01T12:00:00Z", "2024-05-01T12:00:00+02:00", "2024-13-01", "soon"],
+    *[
+        "file:///photos/7.jpg",
+        "2024-05-01",
+        "2024-05-01T12:00:00Z",
+        "2024-05-01T12:00:00+02:00",
+        "2024-13-01",
+        "soon",
+    ],
 ]
 KEYS = [
     "color",
@@ -27,6 +34,7 @@ KEYS = [
     "people[].name",
     "people",
     '"a.b"',
+    "asset",
     "no",
 ]
 
@@ -66,7 +74,7 @@ class Generator:
 
     def delete_payload(self, model: Model) -> Operation:
         selector = self.ids(model, 4) if self.random.random() < 0.5 else self.filter()
-        keys = self.random.sample(["color", "n", "when", "tags", "exif"], 2)
+        keys = self.random.sample(["color", "n", "when", "tags", "exif", "asset"], 2)
         return lambda target: target.delete_payload(selector, keys)
 
     def asset(self) -> str:
@@ -100,7 +108,7 @@ class Generator:
         # Few different values, so that equal scores are common.
         parts = [self.random.choice([-1.0, 0.0, 0.5, 3.0]) for _ in range(dim)]
         parts[self.random.randrange(dim)] = 2.0
-        return np.array(parts, np.float32)
+        return unit(np.array(parts))
 
     def payload(self) -> Payload:
         fields: dict[str, Callable[[], Any]] = {
@@ -111,6 +119,7 @@ class Generator:
             "exif": lambda: {"model": self.any_value(), "iso": self.scalar()},
             "people": lambda: [{"name": self.any_value()}, self.scalar()],
             "a.b": self.scalar,
+            "asset": self.scalar,
         }
         chosen = self.random.sample(list(fields), self.random.randrange(len(fields)))
         return {name: fields[name]() for name in chosen}

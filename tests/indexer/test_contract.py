@@ -22,7 +22,7 @@ from indexer import (
     UnknownCollection,
     point_id,
 )
-from tests.indexer.model import Json, Model, assert_same
+from tests.indexer.model import Json, Model, assert_same, unit
 from tests.indexer.operations import SCHEMA, Generator
 
 
@@ -33,7 +33,7 @@ def collection(store: Store) -> Collection:
 
 def a_point(asset: str = "file:///a.jpg", start: int = 0, **payload: Json) -> Point:
     random = np.random.default_rng(list(f"{asset} {start}".encode()))
-    vectors = {"c": random.normal(size=12).astype(np.float32)}
+    vectors = {"c": unit(random.normal(size=12))}
     return Point(point_id(asset, "segment", start), asset, vectors, payload)
 
 
@@ -123,6 +123,20 @@ def test_a_replacement_removes_what_is_not_in_it(collection: Collection) -> None
     expected.upsert([*after, a_point("other")])
     expected.ledger["video"] = row
     assert_same(collection, expected)
+
+
+def test_vectors_are_scaled_to_unit_norm_once(collection: Collection) -> None:
+    random = np.random.default_rng(3)
+    scales = [1e-38, 1e-20, 0.5, 1.0000003, 1, 2, 1e20, 1e38]
+    vectors = [random.normal(size=12).astype(np.float32) * np.float32(scale) for scale in scales]
+    vectors += [random.normal(size=12), random.normal(size=12).astype(np.float16)]
+    ids = [point_id(str(number), "image") for number in range(len(vectors))]
+    collection.upsert([Point(k, "a", {"c": v}) for k, v in zip(ids, vectors, strict=True)])
+    for record, vector in zip(collection.get(ids, with_vectors=["c"]), vectors, strict=True):
+        exact = vector.astype(np.float64)
+        np.testing.assert_allclose(
+            record.vectors["c"], exact / np.linalg.norm(exact), rtol=0, atol=5e-7
+        )
 
 
 def test_vectors_that_are_unit_are_kept_bit_for_bit(collection: Collection) -> None:
