@@ -10,11 +10,13 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from indexer.base import Payload
+from ingestion.container import RGBFrame
 from ingestion.errors import MediaError
 from ingestion.formats import Format
 from ingestion.jobs import PoolKey
 from ingestion.options import IngestOptions, VideoOptions
-from ingestion.video import RGBFrame, Times, Video, shown_at
+from ingestion.timeline import Timeline
+from ingestion.video import Video
 
 WHOLE: PoolKey = ("video", 0)
 BLACK = 24  # of 255: no part of a black frame is brighter
@@ -35,7 +37,7 @@ class Clip:
 
     def frames(self) -> Iterator[tuple[RGBFrame, tuple[PoolKey, ...]]]:
         """The frames worth encoding, in order, and the points that each is part of."""
-        wanted = samples(self._video.times, self._video.duration, self._options)
+        wanted = samples(self._video.timeline, self._options)
         for shot in self._video.shots([sample.time for sample in wanted]):
             self._size = shot.image.shape[:2]
             pools = self._gate.admit(wanted[shot.at], shot.time, shot.image)
@@ -48,7 +50,7 @@ class Clip:
         `start`, `end`, `frame` (when its picture is shown) and `duration` are in seconds.
         """
         shown = self._gate.middles()
-        duration = self._video.duration
+        duration = self._video.timeline.duration
         if not shown:
             raise MediaError(self.damage() or "every frame is black")
         height, width = self._size
@@ -68,8 +70,9 @@ class Clip:
         return self._video.damage()
 
     def _parts(self) -> "dict[PoolKey, Span]":
-        segments = spans(self._video.duration, self._options.segment_seconds)
-        return {WHOLE: Span(0.0, self._video.duration)} | {span.key: span for span in segments}
+        duration = self._video.timeline.duration
+        segments = spans(duration, self._options.segment_seconds)
+        return {WHOLE: Span(0.0, duration)} | {span.key: span for span in segments}
 
 
 @dataclass(frozen=True)
@@ -99,17 +102,17 @@ def spans(duration: float, seconds: float) -> list[Span]:
     return [Span(start, end) for start, end in zip(starts, [*starts[1:], duration], strict=True)]
 
 
-def samples(times: Times, duration: float, options: VideoOptions) -> list[Sample]:
-    """The frames to read of a video whose frames are shown at `times`, ascending."""
+def samples(timeline: Timeline, options: VideoOptions) -> list[Sample]:
+    """The frames to read of a video, in the order shown."""
     pools: dict[int, list[PoolKey]] = defaultdict(list)
-    for index in uniform(len(times), options.frames):
+    for index in uniform(len(timeline.times), options.frames):
         pools[index].append(WHOLE)
-    for span in spans(duration, options.segment_seconds):
+    for span in spans(timeline.duration, options.segment_seconds):
         step = (span.end - span.start) / options.segment_frames
         middles = (span.start + (at + 0.5) * step for at in range(options.segment_frames))
-        for index in sorted({shown_at(times, middle) for middle in middles}):
+        for index in sorted({timeline.shown_at(middle) for middle in middles}):
             pools[index].append(span.key)
-    return [Sample(float(times[index]), tuple(pools[index])) for index in sorted(pools)]
+    return [Sample(float(timeline.times[index]), tuple(pools[index])) for index in sorted(pools)]
 
 
 def uniform(total: int, count: int) -> list[int]:

@@ -70,12 +70,13 @@ def save_video(
     fps: int = 15,
     codec: str = "libx264",
     gop: int = 15,
+    options: dict[str, str] | None = None,
     container_options: dict[str, str] | None = None,
 ) -> Path:
     """Encode frames, evenly at `fps` or each at its own time (a variable frame rate)."""
     times = times_ms or [round(1000 * at / fps) for at in range(len(shots))]
     with av.open(str(path), "w", options=container_options or {}) as container:
-        stream = container.add_stream(codec, rate=fps, options={"g": str(gop)})
+        stream = container.add_stream(codec, rate=fps, options={"g": str(gop)} | (options or {}))
         stream.height, stream.width = shots[0].shape[:2]
         stream.pix_fmt = "yuv420p"
         stream.codec_context.time_base = TICK if times_ms else Fraction(1, fps)

@@ -73,7 +73,7 @@ def test_a_missing_path_is_an_error_at_the_call(tmp_path: Path) -> None:
 
 def test_no_file_at_all_is_an_error_at_the_call(tmp_path: Path) -> None:
     (tmp_path / "deep/er").mkdir(parents=True)
-    with pytest.raises(NothingFound, match="holds no file$"):
+    with pytest.raises(NothingFound, match=r"holds no file$"):
         walk(tmp_path)
 
 

@@ -19,6 +19,14 @@ def difference(one: Image.Image, other: Image.Image) -> float:
     return float(np.abs(np.asarray(one, np.float32) - np.asarray(other, np.float32)).mean())
 
 
+def read_or_refused(data: bytes) -> Image.Image | None:
+    """The picture, or None for a `MediaError`; any other error is the test's."""
+    try:
+        return load_image(data)
+    except MediaError:
+        return None
+
+
 def half_and_half(left: str, right: str) -> Image.Image:
     image = media.plain(left, SIZE)
     image.paste(media.plain(right, (SIZE[0] // 2, SIZE[1])), (SIZE[0] // 2, 0))
@@ -182,19 +190,15 @@ def test_a_long_file_is_not_read_to_its_end(tmp_path: Path) -> None:
 @pytest.mark.parametrize("tenth", range(10))
 def test_a_file_cut_short_is_refused_or_read_never_worse(name: str, tenth: int) -> None:
     data = media.encoded(media.picture(5, (256, 192)), name)
-    try:
-        image = load_image(data[: len(data) * tenth // 10])
-    except MediaError as error:
-        assert str(error)
-    else:
-        assert image.size == (256, 192)
+    image = read_or_refused(data[: len(data) * tenth // 10])
+    assert image is None or image.size == (256, 192)
 
 
 @pytest.mark.parametrize("name", ["JPEG", "PNG", "WEBP", "BMP"])
 @pytest.mark.parametrize("tenth", range(1, 10))
 def test_a_common_file_cut_short_is_refused(name: str, tenth: int) -> None:
     data = media.encoded(media.picture(5, (256, 192)), name)
-    with pytest.raises(MediaError, match="damaged or cut short|content is not"):
+    with pytest.raises(MediaError, match=r"damaged or cut short|content is not"):
         load_image(data[: len(data) * tenth // 10])
 
 
@@ -205,10 +209,8 @@ def test_flipped_bytes_never_escape_as_other_errors(seed: int) -> None:
     data = np.frombuffer(media.encoded(media.picture(7, (96, 64)), name), np.uint8).copy()
     at = random.integers(0, len(data), 12)
     data[at] = random.integers(0, 256, 12)
-    try:
-        assert load_image(data.tobytes()).mode == "RGB"
-    except MediaError as error:
-        assert str(error)
+    image = read_or_refused(data.tobytes())
+    assert image is None or image.mode == "RGB"
 
 
 def test_a_video_is_not_an_image(tmp_path: Path) -> None:

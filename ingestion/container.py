@@ -1,0 +1,96 @@
+"""Opening and decoding a video file with PyAV."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.errors import MediaError
+
+RGBFrame = NDArray[np.uint8]
+Opened = tuple[Any, Any]
+"""PyAV's container and its first stream of moving pictures."""
+
+
+@dataclass(frozen=True)
+class Clock:
+    """How to tell a frame's time: its stamp, less `start`; or by counting, at `rate` a second.
+
+    Counting is for containers that stamp none or few of their frames (AVI, MPEG-PS).
+    """
+
+    start: float = 0.0
+    rate: float | None = None
+
+    def time(self, number: int, frame: Any) -> float | None:  # noqa: ANN401
+        """Seconds since the first frame of the `number`-th one, None where nothing tells."""
+        if self.rate is not None:
+            return number / self.rate
+        return None if frame.pts is None else float(frame.pts * frame.time_base) - self.start
+
+
+@contextmanager
+def opened(path: Path) -> Iterator[Opened]:
+    """Open a video; whatever FFmpeg or the disk has against it becomes `MediaError`."""
+    import av
+
+    try:
+        with path.open("rb") as file, av.open(_source(path, file)) as container:
+            yield container, _moving_pictures(container)
+    except av.FFmpegError as error:
+        raise MediaError(f"no video that can be read ({error.strerror})") from error
+    except OSError as error:
+        raise MediaError(f"cannot be read: {error.strerror or error}") from error
+
+
+def decoded(video: Opened, clock: Clock) -> Iterator[tuple[float, Any]]:
+    """Each frame that can be decoded and its time in seconds, in the order shown."""
+    import av
+
+    container, stream = video
+    packets = container.demux(stream)
+    number = 0
+    while True:
+        try:
+            packet = next(packets, None)
+            frames = [] if packet is None else packet.decode()
+        except av.error.InvalidDataError:
+            continue
+        except av.FFmpegError:
+            return
+        if packet is None:
+            return
+        for frame in frames:
+            time = clock.time(number, frame)
+            number += 1
+            if time is not None:
+                yield time, frame
+
+
+def upright(frame: Any) -> RGBFrame:  # noqa: ANN401
+    """A frame as RGB `[height, width, 3]`, turned as players show it."""
+    image: RGBFrame = frame.to_ndarray(format="rgb24")
+    return np.ascontiguousarray(np.rot90(image, round(frame.rotation / 90)))
+
+
+def _source(path: Path, file: Any) -> Any:  # noqa: ANN401 - as PyAV has it
+    """The path, or the open file where its name is not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return file
+    return str(path.absolute())
+
+
+def _moving_pictures(container: Any) -> Any:  # noqa: ANN401
+    for stream in container.streams.video:
+        if stream.codec_context is None:
+            raise MediaError("a video coding that this FFmpeg cannot decode")
+        if not stream.disposition & stream.disposition.attached_pic:
+            stream.codec_context.thread_count = 1
+            return stream
+    raise MediaError("no moving pictures in it, sound alone")

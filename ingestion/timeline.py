@@ -1,0 +1,117 @@
+"""When the frames of a video are shown, read without decoding any."""
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ingestion.container import Clock, Opened, opened
+from ingestion.errors import MediaError
+from ingestion.formats import HEAD_BYTES, MATROSKA, MP4, sniff
+from ingestion.options import Limits
+
+Times = NDArray[np.float64]
+WELL_INDEXED = (MP4, MATROSKA)
+USUAL_RATE = 25.0  # frames a second, where a container does not say
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """`times` of the frames, ascending, and the `duration`, in seconds since the first frame.
+
+    `promised` is the duration that the header claims, 0 where it does not. `clock` tells the same
+    times while decoding. `regular`: counting from the key frame before it finds any frame.
+    """
+
+    times: Times
+    duration: float
+    promised: float
+    clock: Clock
+    regular: bool
+
+    @classmethod
+    def read(cls, path: Path, limits: Limits) -> "Timeline":
+        """Raises `MediaError` where there is nothing to see, or frames too large."""
+        with opened(path) as video:
+            container, stream = video
+            _check_size(stream, limits)
+            packets = _Packets()
+            packets.read(video)
+            promised = _promised(container, stream)
+            counted = container.format.name == "avi" or None in packets.stamps
+            rate = float(stream.guessed_rate or USUAL_RATE)
+            clock, times = _count(packets, rate) if counted else _stamp(packets, stream)
+        if not len(times):
+            raise MediaError("a video without frames")
+        gap = float(np.median(np.diff(times))) if len(times) > 1 else max(promised, 1 / rate)
+        regular = not counted and not packets.odd and is_well_indexed(path)
+        return cls(times, round(float(times[-1]) + gap, 3), promised, clock, regular)
+
+    def shown_at(self, time: float) -> int:
+        """The number of the frame on screen at `time`."""
+        return max(int(np.searchsorted(self.times, time + 1e-4, side="right")) - 1, 0)
+
+
+def is_well_indexed(path: Path) -> bool:
+    """Whether the container has an index to seek by; in MPEG-TS and FLV seeking misses."""
+    with path.open("rb") as file:
+        return sniff(file.read(HEAD_BYTES)) in WELL_INDEXED
+
+
+@dataclass
+class _Packets:
+    """The stamps of all frames, in the order stored.
+
+    `odd`: some are shown before the key frame they follow (an open group of pictures) or not at all
+    (cut by an edit list), so that counting from a key frame finds another one.
+    """
+
+    stamps: list[int | None] = field(default_factory=list)
+    odd: bool = False
+    _key: int | None = None
+
+    def read(self, video: Opened) -> None:
+        import av
+
+        container, stream = video
+        with suppress(av.FFmpegError):  # cut short: what came before is what there is
+            for packet in container.demux(stream):
+                if packet.size:
+                    self._add(packet)
+
+    def _add(self, packet: Any) -> None:  # noqa: ANN401
+        if packet.is_discard:
+            self.odd = True
+            return
+        self.stamps.append(packet.pts)
+        if packet.is_keyframe:
+            self._key = packet.pts
+        elif packet.pts is not None and self._key is not None and packet.pts < self._key:
+            self.odd = True
+
+
+def _check_size(stream: Any, limits: Limits) -> None:  # noqa: ANN401
+    width, height = stream.codec_context.width, stream.codec_context.height
+    if width * height > limits.max_pixels:
+        raise MediaError(
+            f"frames of {width} x {height} pixels, "
+            f"above the limit of {limits.max_pixels / 1e6:.0f} MP"
+        )
+
+
+def _promised(container: Any, stream: Any) -> float:  # noqa: ANN401
+    if stream.duration is not None:
+        return float(stream.duration * stream.time_base)
+    return (container.duration or 0) / 1e6
+
+
+def _count(packets: _Packets, rate: float) -> tuple[Clock, Times]:
+    return Clock(rate=rate), np.arange(len(packets.stamps)) / rate
+
+
+def _stamp(packets: _Packets, stream: Any) -> tuple[Clock, Times]:  # noqa: ANN401
+    times = np.unique(np.asarray(packets.stamps, dtype=np.float64)) * float(stream.time_base)
+    return (Clock(float(times[0])), times - times[0]) if len(times) else (Clock(), times)

@@ -1,0 +1,260 @@
+import gc
+import os
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ingestion import Limits, MediaError, read_frame
+from ingestion.formats import MP4
+from ingestion.options import IngestOptions
+from ingestion.segments import Clip
+from ingestion.timeline import Timeline
+from ingestion.video import AvReader, DecordReader, Unreadable, Video
+from tests import media
+
+FPS = 15
+RED, GREEN, BLUE = (255, 0, 0), (0, 128, 0), (0, 0, 255)
+CODECS = [
+    (".mp4", "libx264"),
+    (".mp4", "libx265"),
+    (".mov", "mpeg4"),
+    (".mkv", "libx264"),
+    (".webm", "libvpx"),
+    (".mkv", "libsvtav1"),
+    (".avi", "libx264"),
+    (".avi", "mpeg4"),
+    (".wmv", "wmv2"),
+    (".flv", "flv"),
+    (".ts", "libx264"),
+    (".mpg", "mpeg2video"),
+]
+
+
+def ramp(count: int) -> list[media.RGBFrame]:
+    """Frames told apart by a white bar: frame n has it at column 2n."""
+    shots = []
+    for number in range(count):
+        shot = np.full((120, 2 * count + 32, 3), (0, 0, 160), np.uint8)
+        shot[:, 2 * number : 2 * number + 16] = 255
+        shots.append(shot)
+    return shots
+
+
+def bar(image: media.RGBFrame) -> float:
+    """The number of a frame of `ramp`, about."""
+    columns = np.flatnonzero(image[..., 0].mean(axis=0) > 128)
+    return float(columns.mean() - 7.5) / 2
+
+
+def colour(image: media.RGBFrame | Image.Image) -> tuple[int, ...]:
+    """The pure colour nearest to that at the bottom right."""
+    pixel = np.asarray(image)[-3, -3].astype(int)
+    return min((RED, GREEN, BLUE), key=lambda pure: int(np.abs(pixel - pure).sum()))
+
+
+@pytest.mark.parametrize(("suffix", "codec"), CODECS)
+def test_the_frame_on_screen_is_read_whatever_the_container(
+    tmp_path: Path, suffix: str, codec: str
+) -> None:
+    options = {"deadline": "realtime", "cpu-used": "8"} if codec == "libvpx" else {}
+    path = media.save_video(
+        tmp_path / f"v{suffix}", ramp(100), codec=codec, fps=25, gop=12, options=options
+    )
+    video = Video(path)
+    asked = [number / 25 + 0.02 for number in (0, 7, 8, 29, 50, 51, 75, 98)]
+    shots = list(video.shots(asked))
+    assert len(video.timeline.times) == pytest.approx(100, abs=1)
+    assert video.timeline.duration == pytest.approx(4.0, abs=0.05)
+    assert [shot.at for shot in shots] == list(range(8))
+    assert np.array([shot.time * 25 for shot in shots]) == pytest.approx(
+        [0, 7, 8, 29, 50, 51, 75, 98], abs=0.2
+    )
+    assert np.array([bar(shot.image) for shot in shots]) == pytest.approx(
+        [0, 7, 8, 29, 50, 51, 75, 98], abs=0.6
+    )
+    assert video.damage() == ""
+    assert bar(np.asarray(read_frame(path, 51 / 25 + 0.02))) == pytest.approx(51, abs=0.6)
+
+
+def test_both_readers_see_the_same(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", media.frames(["red", "green"], each=30))
+    times = [0.0, 0.5, 2.1, 3.9]
+    timeline = Timeline.read(path, Limits())
+    one, other = DecordReader(path, timeline), AvReader(path, timeline)
+    for left, right in zip(one.shots(times), other.shots(times), strict=True):
+        assert left.time == pytest.approx(right.time, abs=1e-6)
+        assert np.abs(left.image.astype(int) - right.image).mean() < 3
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
+def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path, suffix: str) -> None:
+    times_ms = [*range(0, 1000, 40), *range(1000, 9000, 400)]
+    shots = media.frames(["red"], each=25) + media.frames(["green", "blue"], each=10)
+    path = media.save_video(tmp_path / f"v{suffix}", shots, times_ms=times_ms)
+    video = Video(path)
+    assert video.timeline.times * 1000 == pytest.approx(np.array(times_ms), abs=1)
+    assert [colour(shot.image) for shot in video.shots([0.5, 2.0, 4.7, 5.0, 8.9])] == [
+        RED, GREEN, GREEN, BLUE, BLUE,
+    ]  # fmt: skip
+    assert colour(read_frame(path, 4.9)) == GREEN
+
+
+def test_time_counts_from_the_first_frame(tmp_path: Path) -> None:
+    shots = media.frames(["red", "blue"], each=10)
+    path = media.save_video(
+        tmp_path / "v.mkv", shots, times_ms=[5000 + 100 * at for at in range(20)]
+    )
+    video = Video(path)
+    assert video.timeline.times[0] == 0
+    assert video.timeline.duration == pytest.approx(2.0, abs=0.01)
+    assert colour(read_frame(path, 0.9)) == RED
+    assert colour(read_frame(path, 1.1)) == BLUE
+
+
+@pytest.mark.parametrize("reader", [DecordReader, AvReader])
+def test_a_turned_video_is_upright(tmp_path: Path, reader: type[AvReader]) -> None:
+    shot = np.zeros((120, 160, 3), np.uint8)
+    shot[:, :80] = RED
+    shot[:, 80:] = BLUE
+    path = media.save_video(tmp_path / "v.mp4", [shot] * 30)
+    media.turn_video(path)
+    (turned,) = reader(path, Timeline.read(path, Limits())).shots([0.5])
+    assert turned.image.shape == (160, 120, 3)
+    assert colour(turned.image[:20]) == RED
+    assert colour(turned.image[-20:]) == BLUE
+    assert read_frame(path, 0.5).size == (120, 160)
+
+
+def test_a_frame_for_a_thumbnail_is_no_larger_than_asked(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", media.frames(["red", "green", "blue"]))
+    assert read_frame(path, 0.0, max_side=80).size == (80, 60)
+    assert [colour(read_frame(path, at)) for at in (0.5, 1.5, 2.5, 99.0)] == [
+        RED, GREEN, BLUE, BLUE,
+    ]  # fmt: skip
+
+
+def test_sound_alone_is_no_video(tmp_path: Path) -> None:
+    with pytest.raises(MediaError, match="sound alone"):
+        Video(media.save_sound(tmp_path / "v.mp4"))
+
+
+def test_large_frames_are_refused(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", media.frames(["red"]))
+    with pytest.raises(MediaError, match="160 x 120 pixels"):
+        Video(path, Limits(max_pixels=100 * 100))
+
+
+def test_a_file_without_its_index_is_refused(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", media.frames(["red", "blue"]))
+    data = path.read_bytes()
+    path.write_bytes(data[: data.rindex(b"moov")])
+    with pytest.raises(MediaError, match="no video that can be read"):
+        Video(path)
+
+
+def clip(path: Path) -> Clip:
+    made = Clip(path, MP4, IngestOptions())
+    for _ in made.frames():
+        pass
+    return made
+
+
+@pytest.mark.parametrize("tenth", range(1, 10))
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".avi", ".ts"])
+def test_a_video_cut_short_is_read_as_far_as_it_goes(
+    tmp_path: Path, suffix: str, tenth: int
+) -> None:
+    rng = np.random.default_rng(1)
+    noise = [rng.integers(0, 256, (120, 160, 3), dtype=np.uint8) for _ in range(90)]
+    path = media.save_video(
+        tmp_path / f"v{suffix}", noise, container_options={"movflags": "faststart"}
+    )
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * tenth // 10])
+    read = clip(path)
+    assert read.points()
+    if suffix in (".mp4", ".mkv") and tenth < 9:  # the others promise no duration
+        assert read.damage()
+
+
+def test_damage_in_the_middle_is_stepped_over(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", media.frames(["red", "green", "blue"], each=60))
+    data = bytearray(path.read_bytes())
+    start = data.index(b"mdat") + 8
+    length = data.index(b"moov") - start
+    data[start + length // 3 : start + length // 2] = b"\xff" * (length // 2 - length // 3)
+    path.write_bytes(data)
+    video = Video(path)
+    shots = list(video.shots([0.5, 1.0, 11.0, 11.5]))
+    assert [colour(shot.image) for shot in (shots[0], shots[-1])] == [RED, BLUE]
+
+
+def test_made_up_times_are_left_to_the_other_reader(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.avi", media.frames(["red"]))
+    assert not Timeline.read(path, Limits()).regular
+    assert len(list(Video(path).shots([0.0, 0.5]))) == 2
+
+
+def test_a_video_that_decord_refuses_is_left_to_the_other_reader(tmp_path: Path) -> None:
+    made = media.save_video(tmp_path / "v.mp4", media.frames(["red", "blue"]))
+    odd = Path(os.fsdecode(bytes(tmp_path) + b"/\xff.mp4"))
+    made.rename(odd)
+    timeline = Timeline.read(odd, Limits())
+    assert timeline.regular
+    with pytest.raises(Unreadable):
+        DecordReader(odd, timeline)
+    assert colour(next(Video(odd).shots([1.5])).image) == BLUE
+
+
+def test_open_groups_of_pictures_are_read_right(tmp_path: Path) -> None:
+    path = media.save_video(
+        tmp_path / "v.mp4", ramp(45), codec="libx265", options={"x265-params": "open-gop=1:log-level=none"}
+    )
+    assert not Timeline.read(path, Limits()).regular
+    shots = Video(path).shots([number / 15 + 0.01 for number in range(45)])
+    assert np.array([bar(shot.image) for shot in shots]) == pytest.approx(range(45), abs=0.6)
+
+
+def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
+    made = media.save_video(tmp_path / "v.mp4", media.frames(["red", "blue"]))
+    odd = Path(os.fsdecode(bytes(tmp_path) + b"/\xff\xfe.mp4"))
+    made.rename(odd)
+    assert colour(next(Video(odd).shots([1.5])).image) == BLUE
+    assert colour(read_frame(odd, 1.5)) == BLUE
+
+
+def test_threads_read_side_by_side(tmp_path: Path) -> None:
+    paths = [
+        media.save_video(tmp_path / f"{name}.mp4", media.frames([name], each=30))
+        for name in ("red", "green", "blue")
+    ]
+    seen: list[tuple[str, set[tuple[int, ...]]]] = []
+
+    def read(path: Path) -> None:
+        for _ in range(5):
+            shots = Video(path).shots([0.1, 0.7, 1.9])
+            seen.append((path.stem, {colour(shot.image) for shot in shots}))
+
+    threads = [threading.Thread(target=read, args=(path,)) for path in paths * 2]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    expected = {"red": RED, "green": GREEN, "blue": BLUE}
+    assert len(seen) == 30
+    assert all(colours == {expected[name]} for name, colours in seen)
+
+
+def test_readers_leave_no_file_open(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", media.frames(["red"]))
+
+    for _ in range(3):
+        list(Video(path).shots([0.1, 0.5]))
+        list(AvReader(path, Timeline.read(path, Limits())).shots([0.1]))
+        read_frame(path, 0.2)
+    gc.collect()
+    held = [fd for fd in Path("/proc/self/fd").iterdir() if fd.exists() and fd.samefile(path)]
+    assert held == []
