@@ -40,7 +40,9 @@ def image_batch(device: torch.device, config: VisionConfig, dtype: torch.dtype) 
     The sizes that live at once in a block: some ten of the residual stream's, two of the MLP's.
     Larger batches are no faster: 64 images are 16,000 rows and more in every product.
     """
-    free = free_bytes(device) or 0
+    most = MAX_IMAGES[device.type == "cuda"]
+    free = free_bytes(device)
+    if free is None:
+        return most
     per_token = (10 * config.hidden_size + 2 * config.intermediate_size) * dtype.itemsize
-    fits = int(0.8 * free) // (per_token * config.tokens)
-    return max(1, min(fits, MAX_IMAGES[device.type == "cuda"]))
+    return max(1, min(int(0.8 * free) // (per_token * config.tokens), most))

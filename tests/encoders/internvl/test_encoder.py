@@ -1,6 +1,7 @@
 """The encoder protocol over the tiny checkpoint."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from encoders import (
     EncoderMismatch,
     InvalidInput,
     InvalidOption,
+    LoadOptions,
     ModelUnavailable,
     load_encoder,
     require_same,
@@ -215,6 +217,21 @@ def test_a_texts_tower_without_its_vocabulary_is_refused(load: Load, copy: Path)
 def test_a_model_that_was_not_fetched_says_how(name: str) -> None:
     with pytest.raises(ModelUnavailable, match=r"GB\) with: hf download OpenGVLab/Intern"):
         load_encoder(name)
+
+
+@pytest.mark.parametrize(("name", "vectors"), [("internvl-c", {"c"}), ("internvl-g", {"c", "g"})])
+def test_a_name_loads_what_the_hub_cache_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, vectors: set[str]
+) -> None:
+    repository = tmp_path / "models--OpenGVLab--InternVL-14B-224px"
+    shutil.copytree(TINY, repository / "snapshots" / "0123abc")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0123abc", "utf-8")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    info = load_encoder(name, LoadOptions(device="cpu")).info
+    assert (info.name, info.vectors.keys()) == (name, vectors)
+    info = load_encoder("OpenGVLab/InternVL-14B-224px", LoadOptions(device="cpu")).info
+    assert info.vectors.keys() == {"c", "g"}
 
 
 def test_matching_equals_the_reference(
