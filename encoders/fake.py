@@ -43,6 +43,7 @@ class FakeEncoder:
             "text": digest("fake text 1", COLOURS),
             "image": digest("fake image 1", GRID),
         },
+        match_threshold=0.5,  # noise stays far below it, a named colour is far above
     )
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
