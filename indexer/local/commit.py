@@ -162,6 +162,8 @@ class Committer:
             room = (self._file_bytes - HEADER_BYTES) // file.row_bytes - slots
             head, points = points[:room], points[room:]
             rows, vectors = vectors[:room], vectors[room:]
+            if slots:
+                file.check(slots)
             # If anything goes wrong from here on, what the file holds beyond its committed length
             # is unknown, and so is what a later sync of it would promise.
             self._failed.add((name, file.number))

@@ -53,8 +53,9 @@ def test_a_file_that_becomes_short_is_not_written_over(store: LocalStore, folder
     path = raw_files(folder)[-1]
     committed = path.stat().st_size
     path.write_bytes(path.read_bytes()[: HEADER_BYTES + 4])
-    with pytest.raises(CollectionDamaged, match="shorter"):
-        collection.upsert([point(1000)])
+    for _ in range(2):
+        with pytest.raises(CollectionDamaged, match="were committed"):
+            collection.upsert([point(1000)])
     assert path.stat().st_size < committed
 
 
