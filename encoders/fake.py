@@ -57,6 +57,10 @@ class FakeEncoder:
         thumbnail = as_rgb(image).resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=2.0)
         return np.asarray(thumbnail, dtype=np.uint8)
 
+    def preprocess_frame(self, image: RGBImage) -> Pixels:
+        """As `preprocess`: frames are images here."""
+        return self.preprocess(image)
+
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), 48]`, see `Encoder.encode_pixels`."""
         rows = _centre(np.reshape(np.asarray(pixels, dtype=np.uint8), (len(pixels), DIM)))

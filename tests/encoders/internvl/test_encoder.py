@@ -272,7 +272,7 @@ def test_a_video_is_the_mean_of_its_frames(
     encoder: InternVLEncoder, numbers: Callable[[str], Arrays]
 ) -> None:
     frames, expected = numbers("07_video_frames")["frames"], numbers("07_video")
-    pixels = [encoder.preprocess(frame, processor_crop) for frame in frames]
+    pixels = [encoder.preprocess_frame(frame) for frame in frames]
     for name, rows in encoder.encode_pixels(pixels, normalize=False).items():
         np.testing.assert_allclose(rows, expected[f"frame_features_{name}"], atol=FEATURES)
         mean = rows.mean(0, keepdims=True)
