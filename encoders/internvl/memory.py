@@ -30,7 +30,8 @@ def require_memory(needed: int, device: torch.device) -> None:
     if free is not None and needed > free:
         raise CheckpointError(
             f"the weights need {needed / GB:.3f} GB on {device}, which has {free / GB:.3f} GB "
-            "free: load one tower only, fewer vectors, a half-precision dtype, or a larger device"
+            "free: load one tower only, vector c only, a half-precision dtype, or use two GPUs as "
+            "cuda:0+cuda:1"
         )
 
 
