@@ -28,6 +28,8 @@ def test_every_block_equals_the_reference(
     for ours, theirs in zip(stages, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=FEATURES)
     np.testing.assert_array_equal(model.vision_model(pixels), stages[-1])
+    first = numbers("04_vit")["pooler_output_224"]
+    np.testing.assert_allclose(stages[-1][:, 0], first, atol=FEATURES)
 
 
 @pytest.mark.parametrize("size", [112, 364, 448])
@@ -53,6 +55,8 @@ def test_a_tower_resized_to_448_equals_the_reference(
         model.vision_model.stages(pixels), expected["hidden_states_448"], strict=True
     ):
         np.testing.assert_allclose(ours[:, expected["token_index_448"]], theirs, atol=FEATURES)
+    tokens = model.look(pixels)
+    np.testing.assert_allclose(tokens, expected["last_hidden_state_448"], atol=FEATURES)
     vectors = model.embed_images(pixels, ["c", "g"])
     for name, rows in vectors.items():
         np.testing.assert_allclose(rows, expected[f"image_{name}_448"], atol=FEATURES)
