@@ -39,12 +39,17 @@ def opened(path: Path) -> Iterator[Opened]:
     import av
 
     try:
-        with path.open("rb") as file, av.open(_source(path, file)) as container:
+        with (
+            path.open("rb") as file,
+            av.open(_source(path, file), metadata_errors="replace") as container,
+        ):
             yield container, _moving_pictures(container)
     except av.FFmpegError as error:
         raise MediaError(f"no video that can be read ({error.strerror})") from error
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror or error}") from error
+    except (IndexError, ValueError) as error:  # PyAV, where a header contradicts itself
+        raise MediaError(f"no video that can be read ({error})") from error
 
 
 def decoded(video: Opened, clock: Clock) -> Iterator[tuple[float, Any]]:

@@ -71,7 +71,7 @@ class Clip:
 
     def _parts(self) -> "dict[PoolKey, Span]":
         duration = self._video.timeline.duration
-        segments = spans(duration, self._options.segment_seconds)
+        segments = spans(self._video.timeline, self._options.segment_seconds)
         return {WHOLE: Span(0.0, duration)} | {span.key: span for span in segments}
 
 
@@ -95,11 +95,17 @@ class Sample:
     pools: tuple[PoolKey, ...]
 
 
-def spans(duration: float, seconds: float) -> list[Span]:
-    """Segments of `seconds` over `duration`; a rest shorter than half of one joins the last."""
-    count = max(1, int(duration / seconds + 0.5))
-    starts = [at * seconds for at in range(count)]
-    return [Span(start, end) for start, end in zip(starts, [*starts[1:], duration], strict=True)]
+def spans(timeline: Timeline, seconds: float) -> list[Span]:
+    """Segments of `seconds`; a rest shorter than half of one joins the last.
+
+    Those in which no new frame is shown are left out: the one before has their picture.
+    """
+    last = max(int(timeline.duration / seconds + 0.5) - 1, 0)
+    numbers = np.unique(np.minimum(timeline.times // seconds, last)).astype(int).tolist()
+    return [
+        Span(at * seconds, timeline.duration if at == last else (at + 1) * seconds)
+        for at in numbers
+    ]
 
 
 def samples(timeline: Timeline, options: VideoOptions) -> list[Sample]:
@@ -107,7 +113,7 @@ def samples(timeline: Timeline, options: VideoOptions) -> list[Sample]:
     pools: dict[int, list[PoolKey]] = defaultdict(list)
     for index in uniform(len(timeline.times), options.frames):
         pools[index].append(WHOLE)
-    for span in spans(timeline.duration, options.segment_seconds):
+    for span in spans(timeline, options.segment_seconds):
         step = (span.end - span.start) / options.segment_frames
         middles = (span.start + (at + 0.5) * step for at in range(options.segment_frames))
         for index in sorted({timeline.shown_at(middle) for middle in middles}):

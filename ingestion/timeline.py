@@ -47,7 +47,9 @@ class Timeline:
         if not len(times):
             raise MediaError("a video without frames")
         gap = float(np.median(np.diff(times))) if len(times) > 1 else max(promised, 1 / rate)
-        regular = not counted and not packets.odd and is_well_indexed(path)
+        # decord makes room for as many frames as the header claims, and aborts where it cannot.
+        honest = stream.frames <= len(packets.stamps)
+        regular = honest and not counted and not packets.odd and is_well_indexed(path)
         return cls(times, round(float(times[-1]) + gap, 3), promised, clock, regular)
 
     def shown_at(self, time: float) -> int:

@@ -39,7 +39,8 @@ def test_uniform_frames_lie_in_the_middle_of_their_intervals(
     ],
 )
 def test_segments_cover_the_video(duration: float, expected: list[tuple[float, float]]) -> None:
-    assert spans(duration, 4.0) == [Span(*pair) for pair in expected]
+    frames = np.arange(0, duration, 0.1)
+    assert spans(timeline(frames, duration), 4.0) == [Span(*pair) for pair in expected]
 
 
 def test_segments_are_keyed_by_their_start_in_milliseconds() -> None:
@@ -55,10 +56,15 @@ def test_each_segment_samples_the_frames_on_screen_in_it() -> None:
     assert [sample.time for sample in wanted] == sorted({sample.time for sample in wanted})
 
 
-def test_a_frame_held_for_long_is_on_screen_in_every_segment() -> None:
-    wanted = samples(timeline(np.array([0.0, 1.0]), 12.0), VideoOptions())
+def test_segments_without_a_new_frame_are_left_out() -> None:
+    slides = timeline(np.array([0.0, 1.0, 9.0, 1e9]), 1e9 + 1)
+    assert [span.start for span in spans(slides, 4.0)] == [0, 8, 999_999_996]
+
+
+def test_a_frame_held_for_long_is_on_screen_where_the_next_one_comes() -> None:
+    wanted = samples(timeline(np.array([0.0, 1.0, 7.0]), 8.0), VideoOptions())
     held = next(sample for sample in wanted if sample.time == 1.0)
-    assert set(held.pools) == {WHOLE, ("segment", 0), ("segment", 4000), ("segment", 8000)}
+    assert set(held.pools) == {WHOLE, ("segment", 0), ("segment", 4000)}
 
 
 def test_black_frames_are_part_of_nothing() -> None:

@@ -1,6 +1,7 @@
 import gc
 import os
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +220,28 @@ def test_open_groups_of_pictures_are_read_right(tmp_path: Path) -> None:
     assert not Timeline.read(path, Limits()).regular
     shots = Video(path).shots([number / 15 + 0.01 for number in range(45)])
     assert np.array([bar(shot.image) for shot in shots]) == pytest.approx(range(45), abs=0.6)
+
+
+def test_a_header_that_claims_more_frames_than_there_are(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", media.frames(["red", "blue"]))
+    data = bytearray(path.read_bytes())
+    count = data.index(b"stts") + 12
+    data[count : count + 4] = b"\x3f\0\0\0"
+    path.write_bytes(data)
+    assert not Timeline.read(path, Limits()).regular
+    assert [colour(shot.image) for shot in Video(path).shots([0.5, 1.5])] == [RED, BLUE]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_flipped_bytes_never_escape_as_other_errors(tmp_path: Path, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    suffix = (".mp4", ".mkv", ".ts")[seed % 3]
+    path = media.save_video(tmp_path / f"v{suffix}", media.frames(["red", "blue"]))
+    data = np.frombuffer(path.read_bytes(), np.uint8).copy()
+    data[rng.integers(0, len(data), 20)] = rng.integers(0, 256, 20)
+    path.write_bytes(data.tobytes())
+    with suppress(MediaError):
+        assert clip(path).points()
 
 
 def test_a_name_that_is_not_utf8_is_read(tmp_path: Path) -> None:
