@@ -20,9 +20,9 @@ from indexer.filters import (
     MatchValue,
     RangeCondition,
 )
-from indexer.local.payload import microseconds, scalar_entry
-from indexer.local.transaction import select_in
 from indexer.local.view import Bools, Ints, LeafCache, Rows
+from indexer.payload import microseconds, scalar_entry
+from indexer.sql import select_in
 
 Leaf = MatchCondition | RangeCondition | IsEmpty | HasId
 Query = tuple[str, list[object]]
