@@ -6,10 +6,12 @@ from pathlib import Path
 import pytest
 
 from indexer import LocalStore, Store
+from indexer.qdrant.store import QdrantStore
 
 # Raw files of a few hundred vectors, so that the tests go through several.
 STORES: dict[str, Callable[[Path], Store]] = {
     "local": lambda folder: LocalStore(folder, file_bytes=16_384),
+    "qdrant": lambda folder: QdrantStore(":memory:", folder),
 }
 
 
@@ -17,5 +19,4 @@ STORES: dict[str, Callable[[Path], Store]] = {
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
     opened = STORES[request.param](tmp_path)
     yield opened
-    if isinstance(opened, LocalStore):
-        opened.close()
+    opened.close()
