@@ -22,6 +22,7 @@ ASSET = "~asset"
 NULL = "n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ESCAPES = {"%": "%25", '"': "%22", "~": "%7E"}
+_NAMELESS = "%"
 _INT64 = range(-(2**63), 2**63)
 
 
@@ -64,7 +65,7 @@ def path(*steps: str) -> str:
 
 def escaped(name: str) -> str:
     """The name without the characters that a quoted step, or our own names, could not hold."""
-    return "".join(_ESCAPES.get(letter, letter) for letter in name) or "%"
+    return "".join(_ESCAPES.get(letter, letter) for letter in name) or _NAMELESS
 
 
 def token(kind: str, value: object) -> str:
@@ -75,9 +76,11 @@ def token(kind: str, value: object) -> str:
 
 
 def _plain(name: str) -> str:
+    if name == _NAMELESS:
+        return ""
     for letter, escape in reversed(_ESCAPES.items()):
         name = name.replace(escape, letter)
-    return "" if name == "%" else name
+    return name
 
 
 def _terms(payload: Payload) -> dict[str, dict[str, list[Any]]]:

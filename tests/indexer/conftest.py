@@ -5,13 +5,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from qdrant_client import models
 
 from indexer import LocalStore, Store
+from indexer.qdrant.options import QdrantOptions
 from indexer.qdrant.store import QdrantStore
 from tests.indexer.qdrant.loopback import Loopback, loopback
 
-SERVER = os.environ.get("POLYLENS_TEST_QDRANT_URL")
-"""A real Qdrant; the tests remove every collection of polylens that it holds."""
+ENVIRONMENT = "POLYLENS_TEST_QDRANT_"
+"""Of the settings of a real server, URL, API_KEY, GRPC and CLUSTER; see docs/qdrant.md."""
 
 # Raw files of a few hundred vectors, so that the tests go through several.
 STORES: dict[str, Callable[[Path, pytest.FixtureRequest], Store]] = {
@@ -21,8 +23,8 @@ STORES: dict[str, Callable[[Path, pytest.FixtureRequest], Store]] = {
         request.getfixturevalue("qdrant").url, folder
     ),
 }
-if SERVER:
-    STORES["qdrant-server"] = lambda folder, _: emptied(QdrantStore(str(SERVER), folder))
+if f"{ENVIRONMENT}URL" in os.environ:
+    STORES["qdrant-server"] = lambda folder, _: real_server(folder)
 
 
 @pytest.fixture(params=STORES)
@@ -45,7 +47,27 @@ def qdrant(qdrant_server: Loopback) -> Loopback:
     return qdrant_server
 
 
-def emptied(store: QdrantStore) -> QdrantStore:
+def real_server(folder: Path) -> QdrantStore:
+    """That of the environment, without the collections of polylens that it held."""
+    settings = {
+        name.removeprefix(ENVIRONMENT): value
+        for name, value in os.environ.items()
+        if name.startswith(ENVIRONMENT)
+    }
+    scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+    cluster = QdrantOptions(
+        shards=3,
+        replicas=2,
+        on_disk=True,
+        quantization=models.ScalarQuantization(scalar=scalar),
+    )
+    store = QdrantStore(
+        settings["URL"],
+        folder,
+        api_key=settings.get("API_KEY"),
+        prefer_grpc="GRPC" in settings,
+        options=cluster if "CLUSTER" in settings else None,
+    )
     for name in store.names():
         store.drop(name)
     return store
