@@ -21,7 +21,7 @@ from indexer.payload import Entry, entries
 ASSET = "~asset"
 NULL = "n"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_ESCAPES = {"%": "%25", '"': "%22", "~": "%7E"}
+_ESCAPES = {"%": "%25", '"': "%22", "~": "%7E", "\\": "%5C"}
 _NAMELESS = "%"
 _INT64 = range(-(2**63), 2**63)
 

@@ -1,8 +1,9 @@
-"""Qdrant's own engine, in a process of its own: it counts what filters match.
+"""Qdrant's own engine, in a process of its own: which points match filters?
 
-Reads one JSON object from standard input, `{"folder", "indexes": {path: kind}, "points": [{"id",
-"payload"}], "filters": [...]}`, the filters in Qdrant's REST form, and prints the ids that each
-matches. A process of its own, because the engine never lets go of Python's lock.
+Reads one JSON object from standard input: `folder`, `indexes` (path -> kind), `points` (`id` and
+`payload`), `filters` in Qdrant's REST form, and perhaps `removed`, paths of payload fields. Prints
+the ids that each filter matches, then of the points that have one field left without those removed.
+A process of its own, because the engine never lets go of Python's lock.
 """
 
 import json
@@ -16,7 +17,6 @@ KINDS = {
     "float": edge.PayloadSchemaType.Float,
     "datetime": edge.PayloadSchemaType.Datetime,
 }
-PARTS = ("must", "should", "must_not")
 
 
 def main() -> None:
@@ -27,7 +27,12 @@ def main() -> None:
         shard.update(edge.UpdateOperation.create_field_index(path, KINDS[kind]))
     points = [edge.Point(point["id"], [1.0], point["payload"]) for point in asked["points"]]
     shard.update(edge.UpdateOperation.upsert_points(points))
-    found = [matching(shard, tree, len(points) + 1) for tree in asked["filters"]]
+    found = [matching(shard, tree, len(points)) for tree in asked["filters"]]
+    if "removed" in asked:
+        ids = [point["id"] for point in asked["points"]]
+        shard.update(edge.UpdateOperation.delete_payload(ids, asked["removed"]))
+        records = shard.scroll(edge.ScrollRequest(limit=len(points), with_payload=True))[0]
+        found.append([str(record.id) for record in records if len(record.payload or {}) == 1])
     shard.close()
     json.dump(found, sys.stdout)
 
@@ -38,12 +43,18 @@ def matching(shard: edge.EdgeShard, tree: dict[str, Any], limit: int) -> list[st
 
 
 def translated(tree: dict[str, Any]) -> edge.Filter:
-    parts = [[condition(part) for part in tree.get(n, [])] or None for n in PARTS]
     enough = tree.get("min_should")
-    if enough is None:
-        return edge.Filter(*parts)
-    conditions = [condition(part) for part in enough["conditions"]]
-    return edge.Filter(*parts, edge.MinShould(conditions, enough["min_count"]))
+    return edge.Filter(
+        must=conditions(tree.get("must")),
+        should=conditions(tree.get("should")),
+        must_not=conditions(tree.get("must_not")),
+        min_should=enough
+        and edge.MinShould([condition(part) for part in enough["conditions"]], enough["min_count"]),
+    )
+
+
+def conditions(parts: list[Any] | None) -> list[Any] | None:
+    return None if parts is None else [condition(part) for part in parts]
 
 
 def condition(part: dict[str, Any]) -> Any:  # noqa: ANN401

@@ -40,10 +40,13 @@ class Loopback:
     faults: deque[Fault] = field(default_factory=deque)
     always: Fault = "none"
     seen: list[str] = field(default_factory=list)
+    running: int = 0
     url: str = ""
 
     def reset(self) -> None:
-        """As it was when it started."""
+        """As it was when it started, once all is done that somebody gave up waiting for."""
+        while self.running:
+            time.sleep(0.01)
         self.faults.clear()
         self.always = "none"
         for collection in self.client.get_collections().collections:
@@ -83,6 +86,13 @@ class Faults:
         fault = faults.popleft() if faults else self.served.always
         scope["state"] = {"fault": fault}
         self.served.seen.append(f"{scope['method']} {scope['path']}")
+        self.served.running += 1
+        try:
+            await self._meet(fault, scope, receive, send)
+        finally:
+            self.served.running -= 1
+
+    async def _meet(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         if fault in {"none", "half", "slow"}:
             await self.app(scope, receive, send)
         elif fault.isdigit():

@@ -1,6 +1,7 @@
 """Filters mean in Qdrant's own engine, with indexes and without, what they mean in the model."""
 
 import json
+import string
 import subprocess
 import sys
 from pathlib import Path
@@ -9,15 +10,14 @@ from uuid import UUID
 
 import pytest
 
-from indexer import Filter, Payload, Point, point_id
+from indexer import Filter, point_id
+from indexer.payload import key_of
 from indexer.qdrant.filters import key_path, translated
-from indexer.qdrant.payloads import ASSET, path, stored
+from indexer.qdrant.payloads import ASSET, path, stored, stored_names
 from tests.indexer.model import Model
 from tests.indexer.operations import KEYS, Generator
 
 pytest.importorskip("qdrant_edge")
-
-ODD_NAMES = ["a~", "%", 'a"b', "é ß", "\\", "a]", ""]
 
 
 def answers(folder: Path, **asked: Any) -> list[set[UUID]]:  # noqa: ANN401
@@ -61,17 +61,17 @@ def test_filters_match_what_the_model_says(tmp_path: Path, indexed: bool) -> Non
         assert ids == set(model.select(tree)), tree
 
 
-def test_names_of_every_kind_can_be_looked_up(tmp_path: Path) -> None:
-    payloads: list[Payload] = [{name: "x"} for name in ODD_NAMES]
-    points = [Point(point_id(str(n), "text"), "a", {}, p) for n, p in enumerate(payloads)]
+def test_names_of_every_kind_can_be_looked_up_and_removed(tmp_path: Path) -> None:
+    names = [*string.punctuation, *"\n\t\0\x7f ß☹", "", "a.b", "%7E", "a~"]
+    points = {point_id(name, "text"): {name: "x"} for name in names}
     trees = [
-        Filter.parse({"must": [{"key": key, "match": {"value": "x"}}]})
-        for key in ["a~", "%", '"a\\"b"', "é ß", "\\", '"a]"', '""']
+        Filter.parse({"must": [{"key": key_of(name), "match": {"value": "x"}}]}) for name in names
     ]
     found = answers(
         tmp_path / "edge",
-        indexes={},
-        points=[{"id": str(p.id), "payload": stored(p.asset, p.payload)} for p in points],
+        indexes={str(key_path(key_of(name), "is")): "keyword" for name in names[::2]},
+        points=[{"id": str(point), "payload": stored("a", one)} for point, one in points.items()],
         filters=[in_rest(tree) for tree in trees],
+        removed=[path for name in names for path in stored_names(name)],
     )
-    assert found == [{point.id} for point in points]
+    assert found == [*({point} for point in points), set(points)]
