@@ -1,5 +1,6 @@
 """What is Qdrant's own: other people's collections, formats, indexes, ledgers, ties, names."""
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from qdrant_client import models
 
 from indexer import (
+    AssetWrite,
     CollectionExists,
     Filter,
     InvalidFilter,
@@ -175,3 +177,23 @@ def test_many_equals_are_told_apart_by_their_ids(qdrant: Loopback, tmp_path: Pat
     assert [hit.id for hit in hits] == sorted(point.id for point in points)[:3]
     # 4, 16, 64, 256 and 1024 are asked for: no more than needed to see all equals.
     assert len(qdrant.seen) == 5
+
+
+@pytest.mark.parametrize("over", ["http", "memory"])
+def test_threads_write_and_search_at_once(qdrant: Loopback, tmp_path: Path, over: str) -> None:
+    store = QdrantStore(qdrant.url if over == "http" else ":memory:", tmp_path)
+    collection = store.create("photos", SCHEMA)
+
+    def work(number: int) -> None:
+        asset = f"file:///{number}"
+        for turn in range(5):
+            point = Point(point_id(asset, "image"), asset, {"c": VECTOR}, {"turn": turn})
+            row = LedgerRow(asset, "done", points=1, attempts=turn + 1)
+            collection.replace([AssetWrite(asset, [point], row)])
+            hits = collection.search(VECTOR, vector="c", limit=50).hits
+            assert (asset, turn) in [(hit.asset, hit.payload["turn"]) for hit in hits]
+
+    with ThreadPoolExecutor(8) as threads:
+        list(threads.map(work, range(8)))
+    assert collection.count() == 8
+    assert [row.attempts for row in collection.ledger.rows()] == [5] * 8
