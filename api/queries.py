@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
 from api.problems import Refusal
-from api.schemas import HitOut, MomentOut, QueryPart, SearchAnswer, SearchRequest
+from api.schemas import HitOut, QueryPart, SearchAnswer, SearchRequest
 from ingestion import Limits, load_image
 from retrieval import Answer, Found, Part, Query
 from retrieval.query import MAX_PARTS
@@ -70,10 +70,7 @@ def _part(part: QueryPart, limits: Limits) -> Part:
 
 
 def _hit(found: Found) -> HitOut:
-    moments = [MomentOut.model_validate(moment, from_attributes=True) for moment in found.moments]
-    return HitOut(
-        id=found.id, asset=found.asset, score=found.score, payload=found.payload, moments=moments
-    )
+    return HitOut.model_validate(found, from_attributes=True)
 
 
 def _parse(model: type[BodyModel], body: str | bytes) -> BodyModel:

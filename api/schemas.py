@@ -96,13 +96,16 @@ class HitOut(BaseModel):
     asset: str
     score: float = Field(description="Cosine to the query, -1 to 1.")
     payload: Payload
+    good_match: bool | None = Field(
+        description="Whether the score is that of a good match; null where that was never measured."
+    )
     moments: list[MomentOut]
 
 
 class SearchAnswer(BaseModel):
     hits: list[HitOut]
     good_match: bool | None = Field(
-        description="Whether the best hit is a good one; null where that was never measured."
+        description="That of the best hit; false without any that could be judged."
     )
     warnings: list[str]
     took_ms: dict[str, float]

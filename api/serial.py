@@ -24,6 +24,9 @@ class SerialEncoder:
     def preprocess(self, image: RGBImage) -> Pixels:
         return self._encoder.preprocess(image)
 
+    def preprocess_frame(self, image: RGBImage) -> Pixels:
+        return self._encoder.preprocess_frame(image)
+
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         with self._device:
             return self._encoder.encode_pixels(pixels, normalize=normalize)

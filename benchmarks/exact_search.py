@@ -99,7 +99,9 @@ def report_queries(collection: LocalCollection, root: Path, queries: int) -> Non
         # A commit makes every cached filter stale.
         collection.set_payload([point_id("file:///0.jpg", "image")], {"seen": number})
         collection.count()
-        times["search, 1 % filter, new"][number] = elapsed(kinds["search, 1 % filter, known"], query)
+        times["search, 1 % filter, new"][number] = elapsed(
+            kinds["search, 1 % filter, known"], query
+        )
     copied = np.array(mapped)
     times["numpy gemv, copy in memory"] = np.array(
         [elapsed(lambda query: copied @ query, query) for query in vectors]

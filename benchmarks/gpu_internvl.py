@@ -1,34 +1,42 @@
-"""InternVL on one device with random weights of full size: one run, one table.
+"""InternVL on one device with random weights of full size: one run, every row.
 
-    python benchmarks/gpu_internvl.py [--device cuda:0] [--batches 1,8,32,64] [--compile] [--float8]
+    python benchmarks/gpu_internvl.py [--device cuda:0] [--batches 1,8,32,64] [--no-compile]
 
-Speed does not depend on what the weights are. The ceiling is the best of the model's own matrix
-products on this device, measured here, with random values. The plain variant is the same maths
-written out operation by operation in eager mode: what a model file without care would run.
-Variants alternate, so that clocks and temperature hit all alike; times are medians.
-`--size tiny` tries the script itself on a CPU: its numbers say nothing.
+Takes some minutes and a GPU of 80 GB. Speed does not depend on what the weights are. The ceiling is
+the best of the tower's own bfloat16 products on this device, measured here, with random values;
+8-bit rows are shown beside the same one. The plain variant is the same maths written out operation
+by operation in eager mode: what a model file without care would run. Variants alternate, so that
+clocks and temperature hit all alike; times are medians. `--size tiny` tries the script itself on a
+CPU: its numbers say nothing.
 """
 
 import argparse
-import copy
 import statistics
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from encoders.internvl.attention import choose_attention, eager, split_heads
-from encoders.internvl.float8 import quantise
-from encoders.internvl.model import InternVL, InternVLConfig
+from encoders import InvalidOption
+from encoders.internvl.attention import ATTENTION, choose_attention, eager, split_heads
+from encoders.internvl.float8 import quantise, require_float8
+from encoders.internvl.generate import present
+from encoders.internvl.images import ImageSide
+from encoders.internvl.model import InternVL, InternVLConfig, Part
 from encoders.internvl.placement import on_meta
 from encoders.internvl.qllama import QLlamaConfig
-from encoders.internvl.vision import Attention, Block, VisionConfig
-from encoders.internvl.weights import set_weight, shapes_of
+from encoders.internvl.replicas import Replicas
+from encoders.internvl.vision import Attention, Block, VisionConfig, VisionTower
+from encoders.internvl.weights import Site, set_weight, shapes_of
 
+DTYPE = torch.bfloat16
+PARTS: frozenset[Part] = frozenset({"c", "g", "text"})
 SIZES = {
     "full": InternVLConfig(),
     "tiny": InternVLConfig(
@@ -39,6 +47,7 @@ LENGTHS = (8, 16, 32, 80)
 WARM = 2  # runs before the counted ones
 
 Work = Callable[[], object]
+M = TypeVar("M", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -46,13 +55,13 @@ class Bench:
     """A model on its device, and how often each thing is timed."""
 
     model: InternVL
+    plain: "PlainInternVL"
     device: torch.device
-    dtype: torch.dtype
     runs: int
 
     def pixels(self, count: int) -> Tensor:
         size = self.model.config.vision.image_size
-        return torch.randn(count, 3, size, size, device=self.device, dtype=self.dtype)
+        return torch.randn(count, 3, size, size, device=self.device, dtype=DTYPE)
 
     def ids(self, count: int, length: int) -> Tensor:
         vocabulary = self.model.config.qllama.vocab_size
@@ -81,22 +90,35 @@ class Bench:
             torch.cuda.synchronize(self.device)
 
 
+class PlainInternVL(InternVL):
+    """The same maths written out: no fused attention, norm or residual in the tower."""
+
+    def look(self, pixels: Tensor) -> Tensor:
+        """See `InternVL.look`."""
+        tower = present(self.vision_model, "c")
+        return plain_tower(tower.embeddings, tower.encoder.layers, pixels)
+
+
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     device = torch.device(options.device)
-    half = device.type == "cuda" or options.float8
-    dtype = torch.bfloat16 if half else torch.float32
-    model = random_model(SIZES[options.size], device, dtype)
-    bench = Bench(model, device, dtype, options.runs)
-    print(
-        f"# InternVL, {options.size} size, {describe(device)}, torch {torch.__version__}, {dtype}\n"
-    )
+    config, attention = SIZES[options.size], choose_attention(device, DTYPE)
+    model = random_model(config, device, attention)
+    plain = sharing(model, device, lambda: PlainInternVL(config, PARTS, "eager"))
+    bench = Bench(model, plain, device, options.runs)
+    weights = sum(tensor.nbytes for tensor in model.state_dict().values())
     ceiling = matmul_ceiling(bench, max(options.batches))
-    print(f"matmul ceiling: {ceiling / 1e12:.3g} TFLOP/s\n")
-    print("| what | batch | per second | of the ceiling | memory |\n|---|---|---|---|---|")
+    print(f"# InternVL, {options.size} size, {describe(device)}, torch {torch.__version__}")
+    print(f"\n{DTYPE}, {attention}; weights {weights / 1e9:.1f} GB; ", end="")
+    print(f"matmul ceiling {ceiling / 1e12:.3g} TFLOP/s\n")
+    print("| what | batch | per second | of the ceiling | memory beyond weights |")
+    print("|---|---|---|---|---|")
+    towers = tower_variants(bench, attention, compiled=options.compile)
     for batch in options.batches:
-        print_images(bench, batch, ceiling, compiled=options.compile, float8=options.float8)
-    print("\n| texts | batch | tokens | per second | beside padding to 80 |\n|---|---|---|---|---|")
+        print_images(bench, batch, ceiling, towers)
+    print_encoder(bench, max(options.batches), ceiling)
+    print("\n| texts | batch | tokens | per second | beside padding to 80 | beside plain at 80 |")
+    print("|---|---|---|---|---|---|")
     for length in LENGTHS:
         print_texts(bench, max(options.batches), length)
 
@@ -107,38 +129,63 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--batches", type=lambda text: [int(n) for n in text.split(",")])
     parser.add_argument("--runs", type=int, default=10)
-    parser.add_argument("--compile", action="store_true", help="also time torch.compile")
-    parser.add_argument("--float8", action="store_true", help="also time 8-bit weights")
+    parser.add_argument("--no-compile", dest="compile", action="store_false")
     parser.set_defaults(batches=[1, 8, 32, 64])
     return parser.parse_args(arguments)
 
 
-def print_images(bench: Bench, batch: int, ceiling: float, *, compiled: bool, float8: bool) -> None:
-    """Rows for C and C+G, and for the tower written out, in 8-bit floats and compiled."""
+def tower_variants(bench: Bench, attention: str, *, compiled: bool) -> dict[str, VisionTower]:
+    """The tower as it is, in 8-bit floats where the device can, and each compiled by blocks."""
+    config, whole = bench.model.config.vision, present(bench.model.vision_model, "c")
+
+    def tower() -> VisionTower:
+        return sharing(whole, bench.device, lambda: VisionTower(config, ATTENTION[attention]))
+
+    towers = {"tower": tower()}
+    if has_float8(bench.device):
+        towers["tower, 8-bit weights"] = tower()
+        quantise(towers["tower, 8-bit weights"])
+    if compiled:
+        towers["tower, torch.compile"] = tower()
+        if has_float8(bench.device):
+            towers["tower, 8-bit weights, torch.compile"] = tower()
+            quantise(towers["tower, 8-bit weights, torch.compile"])
+        for name, variant in towers.items():
+            for block in variant.encoder.layers if "compile" in name else ():
+                block.compile()
+    return towers
+
+
+def print_images(bench: Bench, batch: int, ceiling: float, towers: dict[str, VisionTower]) -> None:
+    """Rows for C and C+G, ours and plain, and for the variants of the tower."""
     model, pixels = bench.model, bench.pixels(batch)
-    tower = model.vision_model
-    assert tower is not None
-    config = model.config
     work: dict[str, Work] = {
         "c": partial(model.embed_images, pixels, ["c"]),
+        "c, plain": partial(bench.plain.embed_images, pixels, ["c"]),
         "c and g": partial(model.embed_images, pixels, ["c", "g"]),
-        "tower alone": partial(tower, pixels),
-        "tower, plain": partial(plain_tower, tower.embeddings, tower.encoder.layers, pixels),
+        "c and g, plain": partial(bench.plain.embed_images, pixels, ["c", "g"]),
+        **{name: partial(tower, pixels) for name, tower in towers.items()},
     }
-    if float8:
-        small = copy.deepcopy(tower)
-        quantise(small)
-        work["tower, 8-bit weights"] = partial(small, pixels)
-        if compiled:
-            work["tower, 8-bit, torch.compile"] = partial(torch.compile(small), pixels)
-    if compiled:
-        work["tower, torch.compile"] = partial(torch.compile(tower), pixels)
-    vision, queries = vision_flops(config.vision), query_flops(config)
-    memory = peak_memory(bench, work["c and g"])
+    memory = {name: added_memory(bench, call) for name, call in work.items()}
+    if bench.device.type == "cuda":
+        work["c, CUDA graph"] = graphed(work["c"])
     for name, seconds in bench.seconds(work).items():
-        flops = batch * (vision + (queries if name == "c and g" else 0))
-        share = flops / seconds / ceiling
-        print(f"| {name} | {batch} | {batch / seconds:.1f} | {share:.0%} | {memory} |")
+        flops = image_flops(model.config, queries="g" in name.split(",")[0])
+        share, rate = batch * flops / seconds / ceiling, batch / seconds
+        print(f"| {name} | {batch} | {rate:.1f} | {share:.0%} | {memory.get(name, '-')} |")
+
+
+def print_encoder(bench: Bench, batch: int, ceiling: float) -> None:
+    """A row for the same from bytes in memory to vectors in memory, as ingestion calls it."""
+    config = bench.model.config
+    size = config.vision.image_size
+    images = ImageSide(
+        Replicas([(bench.model, bench.device)], batch), {"c": config.clip_embed_dim}, size
+    )
+    pixels = [np.full((size, size, 3), index % 256, np.uint8) for index in range(8 * batch)]
+    seconds = bench.seconds({"encoder": partial(images.encode, pixels)})["encoder"]
+    share = len(pixels) * image_flops(config, queries=False) / seconds / ceiling
+    print(f"| c, from bytes | 8 x {batch} | {len(pixels) / seconds:.1f} | {share:.0%} | - |")
 
 
 def print_texts(bench: Bench, batch: int, length: int) -> None:
@@ -151,10 +198,14 @@ def print_texts(bench: Bench, batch: int, length: int) -> None:
             {
                 "short": partial(bench.model.embed_texts, ids, last),
                 "padded": partial(bench.model.embed_texts, padded, last),
+                "plain": partial(bench.plain.embed_texts, padded, last),
             }
         )
-        ratio = seconds["short"] / seconds["padded"]
-        print(f"| text | {count} | {length} | {count / seconds['short']:.1f} | {ratio:.2f}x |")
+        ratios = [seconds["short"] / seconds[name] for name in ("padded", "plain")]
+        print(
+            f"| text | {count} | {length} | {count / seconds['short']:.1f} "
+            f"| {ratios[0]:.2f}x | {ratios[1]:.2f}x |"
+        )
 
 
 def matmul_ceiling(bench: Bench, batch: int) -> float:
@@ -163,8 +214,8 @@ def matmul_ceiling(bench: Bench, batch: int) -> float:
     rows, width = batch * config.tokens, config.hidden_size
     best = 0.0
     for inner, outer in ((width, 3 * width), (width, config.intermediate_size)):
-        left = torch.randn(rows, inner, device=bench.device, dtype=bench.dtype)
-        right = torch.randn(outer, inner, device=bench.device, dtype=bench.dtype)
+        left = torch.randn(rows, inner, device=bench.device, dtype=DTYPE)
+        right = torch.randn(outer, inner, device=bench.device, dtype=DTYPE)
         seconds = bench.seconds({"product": partial(functional.linear, left, right)})["product"]
         best = max(best, 2 * rows * inner * outer / seconds)
     return best
@@ -175,6 +226,11 @@ def vision_flops(config: VisionConfig) -> float:
     width, tokens = config.hidden_size, config.tokens
     block = 2 * tokens * (4 * width**2 + 2 * width * config.intermediate_size)
     return config.num_hidden_layers * (block + 4 * tokens**2 * width)
+
+
+def image_flops(config: InternVLConfig, *, queries: bool) -> float:
+    """Floating-point operations of one image's `c`, or of `c` and `g`; the poolers' few apart."""
+    return vision_flops(config.vision) + (query_flops(config) if queries else 0)
 
 
 def query_flops(config: InternVLConfig) -> float:
@@ -214,25 +270,51 @@ def plain_norm(norm: nn.Module, tokens: Tensor) -> Tensor:
     return norm.weight * scaled.to(tokens.dtype)
 
 
-def random_model(config: InternVLConfig, device: torch.device, dtype: torch.dtype) -> InternVL:
+def random_model(config: InternVLConfig, device: torch.device, attention: str) -> InternVL:
     """Weights of a size that keeps activations finite; norms and scales as at initialisation."""
-    attention = choose_attention(device, dtype)
-    model = on_meta(lambda: InternVL(config, {"c", "g", "text"}, attention))
+    model = on_meta(lambda: InternVL(config, PARTS, attention))
     for name, shape in shapes_of(model).items():
         fill = 0.1 if name.endswith(("ls1", "ls2")) else 1.0
-        weight = torch.full(shape, fill, device=device, dtype=dtype)
+        weight = torch.full(shape, fill, device=device, dtype=DTYPE)
         set_weight(model, name, weight if len(shape) < 2 else weight.normal_(std=0.02))
-    return model.to(device).eval()
+    return Site(device, device).settle(model)
 
 
-def peak_memory(bench: Bench, call: Work) -> str:
-    """The most memory in use during a call, weights included."""
+def sharing(model: nn.Module, device: torch.device, build: Callable[[], M]) -> M:
+    """What `build` gives, over the weights of `model`: no memory of its own."""
+    other = on_meta(build)
+    for name, tensor in model.state_dict().items():
+        set_weight(other, name, tensor)
+    return Site(device, device).settle(other)
+
+
+def has_float8(device: torch.device) -> bool:
+    try:
+        require_float8(device)
+    except InvalidOption:
+        return False
+    return True
+
+
+@torch.inference_mode()
+def graphed(call: Work) -> Work:
+    """A call that has run before, as one CUDA graph: nothing is launched kernel by kernel."""
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        call()
+    return graph.replay
+
+
+@torch.inference_mode()
+def added_memory(bench: Bench, call: Work) -> str:
+    """The most memory that a call takes beside what there was before it."""
+    call()  # what is set up once, such as compiled code, is no part of it
     if bench.device.type != "cuda":
         return "-"
     torch.cuda.reset_peak_memory_stats(bench.device)
-    with torch.inference_mode():
-        call()
-    return f"{torch.cuda.max_memory_allocated(bench.device) / 1e9:.1f} GB"
+    before = torch.cuda.memory_allocated(bench.device)
+    call()
+    return f"{(torch.cuda.max_memory_allocated(bench.device) - before) / 1e9:.2f} GB"
 
 
 def describe(device: torch.device) -> str:

@@ -11,10 +11,10 @@ from encoders.errors import (
     UnknownEncoder,
 )
 from encoders.fingerprint import require_same
-from encoders.registry import BUILDERS, LoadOptions, load_encoder
+from encoders.registry import ENCODERS, LoadOptions, load_encoder
 
 __all__ = [
-    "BUILDERS",
+    "ENCODERS",
     "CheckpointError",
     "Encoder",
     "EncoderError",

@@ -42,9 +42,10 @@ class EncoderInfo:
 class Encoder(Protocol):
     """Turns texts and images into vectors of one shared space.
 
-    Encoding an image has two stages, so that a pipeline can overlap them: `preprocess` runs on the
-    CPU and is safe to call from many threads at once; `encode_pixels` runs on the device and is
-    called by one thread at a time. `encode_images` is both in one call.
+    Encoding an image has two stages, so that a pipeline can overlap them: `preprocess` and
+    `preprocess_frame` run on the CPU and are safe to call from many threads at once;
+    `encode_pixels` runs on the device and is called by one thread at a time. `encode_images` is
+    `preprocess` and `encode_pixels` in one call.
     """
 
     @property
@@ -56,6 +57,13 @@ class Encoder(Protocol):
 
     def preprocess(self, image: RGBImage) -> Pixels:
         """The model's input for one image; raises `InvalidInput` where there is none."""
+        ...
+
+    def preprocess_frame(self, image: RGBImage) -> Pixels:
+        """As `preprocess`, for a frame of a video, which some public protocols treat differently.
+
+        The pixels may share a batch with those of images.
+        """
         ...
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:

@@ -43,6 +43,7 @@ class FakeEncoder:
             "text": digest("fake text 1", COLOURS),
             "image": digest("fake image 1", GRID),
         },
+        match_threshold=0.5,  # noise stays far below it, a named colour is far above
     )
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
@@ -55,6 +56,10 @@ class FakeEncoder:
         """The image's thumbnail as uint8 `[4, 4, 3]`."""
         thumbnail = as_rgb(image).resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=2.0)
         return np.asarray(thumbnail, dtype=np.uint8)
+
+    def preprocess_frame(self, image: RGBImage) -> Pixels:
+        """As `preprocess`: frames are images here."""
+        return self.preprocess(image)
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), 48]`, see `Encoder.encode_pixels`."""

@@ -33,8 +33,8 @@ def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encod
     Raises `UnknownEncoder`, `ModelUnavailable` or `CheckpointError`. Remote code is never run.
     """
     options = options or LoadOptions()
-    if name_or_path in BUILDERS:
-        return BUILDERS[name_or_path](options)
+    if name_or_path in ENCODERS:
+        return ENCODERS[name_or_path].build(options)
     if "/" in name_or_path or Path(name_or_path).exists():
         if _is_internvl(name_or_path):
             return _internvl(name_or_path, options)
@@ -42,7 +42,7 @@ def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encod
 
         return DualEncoder.load(name_or_path, options)
     raise UnknownEncoder(
-        f"no encoder is called {name_or_path!r}: use one of {', '.join(BUILDERS)}, "
+        f"no encoder is called {name_or_path!r}: use one of {', '.join(ENCODERS)}, "
         "the folder of a checkpoint, or a hub id such as google/siglip2-base-patch16-224"
     )
 
@@ -91,11 +91,27 @@ def _offline(options: LoadOptions) -> Encoder:
     return OfflineEncoder(options)
 
 
+@dataclass(frozen=True)
+class Named:
+    """An encoder that goes by a name; `checkpoint` is the hub id whose files it needs, if any."""
+
+    summary: str
+    build: Callable[[LoadOptions], Encoder]
+    checkpoint: str | None = None
+
+    def require_here(self) -> None:
+        """Raises `ModelUnavailable`, saying what fetches it, where its files are not here."""
+        if self.checkpoint:
+            from encoders.dual.files import find_checkpoint
+
+            find_checkpoint(self.checkpoint)
+
+
 # Builders import lazily: a text query with the offline encoder must not pay for torch.
-BUILDERS: dict[str, Callable[[LoadOptions], Encoder]] = {
-    "offline": _offline,
-    "fake": _fake,
-    "internvl-c": _internvl_c,
-    "internvl-g": _internvl_g,
-    "internvit": _internvit,
+ENCODERS: dict[str, Named] = {
+    "offline": Named("a small offline noun-finder for trying things out, not InternVL", _offline),
+    "internvl-g": Named("the best retrieval: vectors c and g", _internvl_g, INTERNVL_14B),
+    "internvl-c": Named("the same in half the memory: vector c", _internvl_c, INTERNVL_14B),
+    "internvit": Named("images only: image to image", _internvit, INTERNVIT_6B),
+    "fake": Named("colours only, no model: for trying the plumbing", _fake),
 }

@@ -60,7 +60,10 @@ class EncodeStage:
         self.target.finish()
 
     def _batches(self) -> Iterator[list[Frame | Outcome]]:
-        """Messages in order, with up to `batch_size` frames; fewer when none come for a while."""
+        """Messages in order, with up to `batch_size` frames; fewer when none come for a while.
+
+        Outcomes wait only for frames before them, and never in great number.
+        """
         batch: list[Frame | Outcome] = []
         frames = 0
         while True:
@@ -73,7 +76,8 @@ class EncodeStage:
             if message is not None:
                 batch.append(message)
                 frames += isinstance(message, Frame)
-            if batch and (message is None or frames == self.batch_size):
+            full = frames == self.batch_size or len(batch) >= 4 * self.batch_size
+            if message is None or full or not frames:
                 yield batch
                 batch, frames = [], 0
 

@@ -2,6 +2,7 @@
 
 import io
 import math
+import os
 import re
 import warnings
 from collections.abc import Iterator
@@ -53,7 +54,8 @@ def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """All of a file; raises `MediaError` where it is too long or cannot be read."""
     try:
         with path.open("rb") as file:
-            data = file.read(limits.max_bytes + 1)
+            size = min(os.fstat(file.fileno()).st_size, limits.max_bytes)
+            data = file.read(size + 1)  # asking for much more than there is costs milliseconds
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror or error}") from error
     _check_bytes(data, limits)

@@ -24,13 +24,16 @@ class Moment:
 class Found:
     """An asset (or, ungrouped, a point) found; `score` is the best cosine of its points.
 
-    `moments` is empty for images; for videos the best comes first.
+    `good_match` tells whether `score` passes the encoder's threshold for text queries; None where
+    none was fitted for this kind of query. `moments` is empty for images; for videos the best
+    comes first.
     """
 
     id: UUID
     asset: str
     score: float
     payload: Payload
+    good_match: bool | None = None
     moments: list[Moment] = field(default_factory=list)
 
 
@@ -38,8 +41,8 @@ class Found:
 class Answer:
     """Hits ordered by (-score, id), and what to think of them.
 
-    `good_match` tells whether the best hit passes the encoder's threshold for text queries; None
-    where no threshold was fitted for this kind of query. `took_ms` maps stage -> milliseconds.
+    `good_match` is that of the best hit, and false without any. `took_ms` maps stage ->
+    milliseconds.
     """
 
     hits: list[Found]

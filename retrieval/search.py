@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders import Encoder, require_same
-from indexer import Collection, MatchCondition, Filter, Hit, MatchAny, MatchValue, SearchResult
+from indexer import Collection, Filter, Hit, MatchAny, MatchCondition, MatchValue, SearchResult
 from retrieval.answer import Answer, Found
 from retrieval.errors import InvalidQuery, UnknownPoint
 from retrieval.moments import moments
@@ -45,8 +45,10 @@ class Searcher:
             result, groups = self._fetch(query, target, vector)
         with clock.stage("moments"):
             segments = self._segments(groups, query, target, vector)
-        hits = [_found(group, segments.get(group[0].asset, group)) for group in groups]
-        return Answer(hits, self._is_good(query, hits), result.warnings, clock.took_ms)
+        bar = self._encoder.info.match_threshold if query.only_text else None
+        hits = [_found(group, segments.get(group[0].asset, group), bar) for group in groups]
+        good_match = hits[0].good_match if hits else None if bar is None else False
+        return Answer(hits, good_match, result.warnings, clock.took_ms)
 
     def _embed(self, parts: Sequence[Part], vector: str) -> NDArray[np.float32]:
         """The weighted sum of the parts' unit vectors, `[dim]`."""
@@ -106,12 +108,6 @@ class Searcher:
             by_asset[hit.asset].append(hit)
         return by_asset
 
-    def _is_good(self, query: Query, hits: Sequence[Found]) -> bool | None:
-        threshold = self._encoder.info.match_threshold
-        if threshold is None or not query.only_text:
-            return None
-        return bool(hits) and hits[0].score >= threshold
-
 
 def _only_row(rows: NDArray[np.float32]) -> NDArray[np.float32]:
     return rows.reshape(-1)
@@ -124,10 +120,11 @@ def _by_asset(hits: Sequence[Hit]) -> list[list[Hit]]:
     return list(groups.values())
 
 
-def _found(group: Sequence[Hit], others: Sequence[Hit]) -> Found:
+def _found(group: Sequence[Hit], others: Sequence[Hit], bar: float | None) -> Found:
     best = group[0]
     segments = [hit for hit in others if hit.payload.get("kind") == "segment"]
-    return Found(best.id, best.asset, best.score, best.payload, moments(segments))
+    good = None if bar is None else best.score >= bar
+    return Found(best.id, best.asset, best.score, best.payload, good, moments(segments))
 
 
 class _Clock:

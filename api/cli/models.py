@@ -3,16 +3,17 @@
 from rich.console import Console
 from rich.table import Table
 
-from encoders import BUILDERS, EncoderError, load_encoder
+from encoders import ENCODERS, EncoderError
+from encoders.registry import Named
 
 
 def models() -> None:
-    """List the encoders that can be used by name, and whether each runs here."""
+    """List the encoders that can be used by name, and whether each is on this machine."""
     rows = Table(box=None, pad_edge=False)
-    for title in ("name", "here", "vectors", "what it is"):
+    for title in ("name", "what it is", "here"):
         rows.add_column(title)
-    for name in BUILDERS:
-        rows.add_row(name, *_describe(name))
+    for name, encoder in ENCODERS.items():
+        rows.add_row(name, encoder.summary, _here(encoder))
     console = Console()
     console.print(rows)
     console.print(
@@ -21,10 +22,9 @@ def models() -> None:
     )
 
 
-def _describe(name: str) -> tuple[str, str, str]:
+def _here(encoder: Named) -> str:
     try:
-        info = load_encoder(name).info
-    except EncoderError as error:
-        return "no", "", str(error)
-    vectors = ", ".join(f"{vector} ({dim})" for vector, dim in info.vectors.items())
-    return "yes", vectors, info.description
+        encoder.require_here()
+    except EncoderError:
+        return f"no: hf download {encoder.checkpoint}"
+    return "yes"

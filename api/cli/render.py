@@ -24,14 +24,16 @@ def show(answer: Answer) -> None:
 
 
 def table(answer: Answer) -> Table:
-    """Rank, score, file and the best moment of each hit."""
-    rows = Table(box=None, pad_edge=False, style="dim" if answer.good_match is False else "")
+    """Rank, score, file and the best moment of each hit; poor ones are dim."""
+    rows = Table(box=None, pad_edge=False)
     rows.add_column("", justify="right", style="dim")
     rows.add_column("score", justify="right")
     rows.add_column("file", overflow="fold")
     rows.add_column("moment")
     for rank, found in enumerate(answer.hits, 1):
-        rows.add_row(str(rank), f"{found.score:.3f}", escape(place(found)), moment(found))
+        style = "dim" if found.good_match is False else ""
+        score = f"{found.score:.3f}"
+        rows.add_row(str(rank), score, escape(place(found)), moment(found), style=style)
     return rows
 
 

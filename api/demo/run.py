@@ -104,7 +104,11 @@ def _hits(answer: Answer) -> list[tuple[str, str, str]]:
     """File, score and moment of each hit."""
     if answer.good_match is False or not answer.hits:
         return [("[dim]no good match[/]", "", "")]
-    return [(escape(name(hit)), f"{hit.score:.2f}", moment(hit)) for hit in answer.hits]
+    return [
+        (escape(name(hit)), f"{hit.score:.2f}", moment(hit))
+        for hit in answer.hits
+        if hit.good_match is not False
+    ]
 
 
 def _write_sheet(polylens: Installation, collection: Collection, outcomes: list[Outcome]) -> None:

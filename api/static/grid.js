@@ -18,10 +18,9 @@ export class Grid {
     this.node.addEventListener("keydown", (event) => this.#key(event));
   }
 
-  show(collection, hits, { dimmed = false } = {}) {
+  show(collection, hits) {
     this.hits = [];
     this.node.replaceChildren();
-    this.node.classList.toggle("dimmed", dimmed);
     this.append(collection, hits);
   }
 
@@ -79,7 +78,8 @@ export class Grid {
       },
       icon("like"),
     );
-    return shaped(h("li", { className: "tile" }, door, like), ratio(hit));
+    const className = hit.good_match === false ? "tile faint" : "tile";
+    return shaped(h("li", { className }, door, like), ratio(hit));
   }
 
   #doors() {

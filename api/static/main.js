@@ -105,7 +105,7 @@ async function showAnswer(signal) {
   notice(poor || !hits.length ? sorry(hits.length) : null, answer.warnings);
   $("status").textContent = poor || !hits.length ? "" : summary();
   offerKinds(about);
-  grid.show(page.collection, hits, { dimmed: poor });
+  grid.show(page.collection, hits);
   $("more").hidden = answer.hits.length < page.limit || page.limit >= MOST;
 }
 

@@ -87,6 +87,10 @@ class DualEncoder:
         """
         return self._image_transform()(image)
 
+    def preprocess_frame(self, image: RGBImage) -> Pixels:
+        """As `preprocess`: frames are images here."""
+        return self.preprocess(image)
+
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), dim]`, see `Encoder.encode_pixels`."""
         transform = self._image_transform()

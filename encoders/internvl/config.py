@@ -31,7 +31,10 @@ def read_config(path: Path) -> InternVLConfig | VisionConfig:
 def _describe(raw: Mapping[str, Any]) -> str:
     kind = raw.get("model_type", "no model_type at all")
     if kind in ("internvl_chat", "internvl"):
-        return f"an InternVL chat model ({kind!r}), which answers questions and embeds nothing"
+        return (
+            f"an InternVL chat model ({kind!r}), which answers questions and embeds nothing: for "
+            "vectors take OpenGVLab/InternVL-14B-224px"
+        )
     code = "; it asks for remote code, which is never run here" if "auto_map" in raw else ""
     return f"{kind!r}, neither InternVL-14B ('internvl') nor an InternViT ('intern_vit_6b'){code}"
 
@@ -43,8 +46,17 @@ def _internvl(raw: Mapping[str, Any], path: Path) -> InternVLConfig:
         vision["image_size"] = raw["force_image_size"]
     if "num_query_token" in raw:
         qllama["num_query_token"] = raw["num_query_token"]
+    if qllama.get("hidden_act", "silu") != "silu":
+        raise CheckpointError(f"{path} asks for {qllama['hidden_act']!r}; a QLLaMA has 'silu'")
     parts = InternVLConfig(_vision(vision, path), _pick(QLlamaConfig, qllama, path))
-    return _replaced(parts, ("clip_embed_dim", "attn_pool_num_heads"), raw, path)
+    config = _replaced(parts, ("clip_embed_dim", "attn_pool_num_heads"), raw, path)
+    for width, heads in (
+        (config.qllama.hidden_size, config.qllama.num_attention_heads),
+        (config.qllama.hidden_size, config.attn_pool_num_heads),
+        (config.vision.hidden_size, config.attn_pool_num_heads),
+    ):
+        _require_heads(width, heads, path)
+    return config
 
 
 def _section(raw: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]:
@@ -61,7 +73,13 @@ def _vision(raw: Mapping[str, Any], path: Path) -> VisionConfig:
             f"{path} asks for {config.hidden_act!r} and {config.norm_type!r}; an InternViT has "
             "'gelu' and 'rms_norm' or 'layer_norm'"
         )
+    _require_heads(config.hidden_size, config.num_attention_heads, path)
     return config
+
+
+def _require_heads(width: int, heads: int, path: Path) -> None:
+    if width % heads:
+        raise CheckpointError(f"{path}: a width of {width} cannot be split over {heads} heads")
 
 
 def _pick(kind: type[T], raw: Mapping[str, Any], path: Path) -> T:
@@ -74,10 +92,12 @@ def _replaced(defaults: T, names: Iterable[str], raw: Mapping[str, Any], path: P
     values = {name: raw[name] for name in names if name in raw}
     for name, value in values.items():
         expected = type(getattr(defaults, name))
-        if not isinstance(value, (expected, int) if expected is float else expected):
+        if type(value) is not expected and (type(value), expected) != (int, float):
             raise CheckpointError(
                 f"{path}: {name} is {value!r}, but must be of type {expected.__name__}"
             )
+        if expected in (int, float) and value <= 0:
+            raise CheckpointError(f"{path}: {name} is {value!r}, but must be above 0")
     return replace(defaults, **values)
 
 

@@ -13,7 +13,7 @@ from encoders.internvl.pairs import Captioning, caption, match
 from encoders.internvl.replicas import Replicas
 from encoders.internvl.texts import TextSide
 from encoders.internvl.tokenizer import Tokenizer
-from encoders.internvl.transforms import Transform, squash
+from encoders.internvl.transforms import Transform, processor_crop, squash
 
 PUBLIC_CAPTIONING = Captioning()
 
@@ -51,6 +51,10 @@ class InternVLEncoder:
     def preprocess(self, image: RGBImage, transform: Transform = squash) -> Pixels:
         """The model's square as uint8 RGB `[size, size, 3]`; `transform` for another protocol."""
         return self._images.preprocess(image, transform)
+
+    def preprocess_frame(self, image: RGBImage) -> Pixels:
+        """The centre of a frame, not squashed: the public protocol of video."""
+        return self._images.preprocess(image, processor_crop)
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), dim]`, see `Encoder.encode_pixels`."""

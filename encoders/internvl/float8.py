@@ -17,6 +17,7 @@ FLOAT8 = torch.float8_e4m3fn
 LARGEST = torch.finfo(FLOAT8).max
 HOPPER = (9, 0)  # the first compute capability with scales per row
 MIN_COSINE = 0.999  # under which 8-bit weights are refused
+SAMPLE = 32  # images on which that is decided
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +54,7 @@ class Float8Linear(nn.Module):
 def to_float8(rows: Tensor) -> tuple[Tensor, Tensor]:
     """`[n, width]` as 8-bit floats and the float32 scale `[n, 1]` that gives each row back."""
     scale = rows.abs().amax(1, keepdim=True).float().clamp(min=1e-12) / LARGEST
-    return (rows / scale).clamp(-LARGEST, LARGEST).to(FLOAT8), scale
+    return (rows / scale).to(FLOAT8), scale  # a row's largest value becomes the format's
 
 
 def quantise(tower: VisionTower) -> Linears:
@@ -72,20 +73,24 @@ def restore(tower: VisionTower, modules: Mapping[str, nn.Module]) -> None:
 
 def require_float8(device: torch.device) -> None:
     """Raise `InvalidOption` where a device cannot multiply 8-bit floats."""
-    if device.type == "cuda" and torch.cuda.get_device_capability(device) < HOPPER:
+    able = device.type == "cpu"
+    if device.type == "cuda":
+        able = torch.cuda.get_device_capability(device) >= HOPPER
+    if not able:
         raise InvalidOption(f"dtype float8 needs a Hopper GPU (H100, H200) or later, not {device}")
 
 
 def is_faithful(exact: Mapping[str, Tensor], rounded: Mapping[str, Tensor]) -> bool:
     """Whether the vectors `[n, dim]` of all images stay within the cosine; says so if not."""
-    cosines = [nn.functional.cosine_similarity(exact[name], rounded[name]).min() for name in exact]
-    worst = float(torch.stack(cosines).min())
+    cosines = [nn.functional.cosine_similarity(exact[name], rounded[name]) for name in exact]
+    worst, count = float(torch.cat(cosines).min()), len(cosines[0])
     if worst >= MIN_COSINE:
-        log.info("8-bit weights keep a cosine of %.5f on your images", worst)
+        log.info("8-bit weights from here on: cosine >= %.5f on %d of your images", worst, count)
         return True
     log.warning(
-        "8-bit weights are refused: on your images their vectors reach only a cosine of %.5f to "
-        "bfloat16's, less than %.3f; going on in bfloat16",
+        "8-bit weights are refused: on %d of your images their vectors come down to a cosine of "
+        "%.5f to bfloat16's, less than %.3f; going on in bfloat16",
+        count,
         worst,
         MIN_COSINE,
     )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from encoders.base import Pixels, RGBImage, Vectors, as_rgb
-from encoders.internvl.float8 import is_faithful, quantise, restore
+from encoders.internvl.float8 import SAMPLE, is_faithful, quantise, restore
 from encoders.internvl.generate import present
 from encoders.internvl.internvit import InternViT
 from encoders.internvl.model import InternVL
@@ -31,11 +31,15 @@ class ImageSide:
         *,
         float8: bool = False,
     ) -> None:
-        """With `float8` the first images decide whether 8-bit weights are good enough for them."""
+        """With `float8` the first 32 images, over all calls, decide whether 8-bit weights will do.
+
+        Until then, and if not, it is bfloat16.
+        """
         self._replicas: Replicas[InternVL | InternViT] = replicas  # type: ignore[assignment]
         self._dims = dims
         self._size = size
         self._undecided = float8
+        self._sample: list[Pixels] = []
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="resize")
 
     def preprocess(self, image: RGBImage, transform: Transform = squash) -> Pixels:
@@ -48,37 +52,42 @@ class ImageSide:
 
     def encode(self, pixels: Iterable[Pixels]) -> Vectors:
         """Rows `[n, dim]` per vector name, not normalised; it waits for the devices once."""
-        batches = self._replicas.batches(pixels)
-        if self._undecided and (first := next(batches, None)) is not None:
-            self._decide(first)
-            batches = itertools.chain([first], batches)
-        parts = self._replicas.run(self._embed, batches)
-        return {
-            name: np.concatenate(
-                [np.zeros((0, dim), np.float32), *(part[name].cpu().numpy() for part in parts)]
-            )
-            for name, dim in self._dims.items()
-        }
+        if self._undecided:
+            pixels = self._watched(pixels)
+        vectors = self._embed_all(pixels)
+        return {name: rows.numpy() for name, rows in vectors.items()}
 
     def _embed(
         self, model: InternVL | InternViT, device: torch.device, batch: Sequence[Pixels]
     ) -> dict[str, Tensor]:
         return model.embed_images(normalise(to_device(batch, device)), self._dims)
 
+    def _watched(self, pixels: Iterable[Pixels]) -> Iterable[Pixels]:
+        """The same pixels; those the sample lacks join it, and when it is full it decides."""
+        pixels = iter(pixels)
+        first = list(itertools.islice(pixels, SAMPLE - len(self._sample)))
+        self._sample += first
+        if len(self._sample) == SAMPLE:
+            self._decide(self._sample)
+            self._undecided, self._sample = False, []
+        return itertools.chain(first, pixels)
+
     def _decide(self, sample: list[Pixels]) -> None:
         """Go on with 8-bit weights if the sample's vectors stay where they are, else without."""
         exact = self._embed_all(sample)
         towers = [present(model.vision_model, "c") for model, _ in self._replicas.copies]
         replaced = [quantise(tower) for tower in towers]
-        rounded = self._embed_all(sample)
-        if not is_faithful(exact, rounded):
+        if not is_faithful(exact, self._embed_all(sample)):
             for tower, linears in zip(towers, replaced, strict=True):
                 restore(tower, linears)
-        self._undecided = False
 
-    def _embed_all(self, sample: list[Pixels]) -> dict[str, Tensor]:
-        parts = self._replicas.run(self._embed, [sample])
-        return {name: torch.cat([part[name].cpu() for part in parts]) for name in self._dims}
+    def _embed_all(self, pixels: Iterable[Pixels]) -> dict[str, Tensor]:
+        """Float32 rows `[n, dim]` on the CPU per vector name."""
+        parts = self._replicas.run(self._embed, self._replicas.batches(pixels))
+        return {
+            name: torch.cat([torch.zeros(0, dim), *(part[name].cpu() for part in parts)])
+            for name, dim in self._dims.items()
+        }
 
 
 def to_device(batch: Sequence[Pixels], device: torch.device) -> Tensor:

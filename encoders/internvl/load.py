@@ -24,6 +24,8 @@ from encoders.internvl.transforms import MEAN, STD
 from encoders.internvl.weights import shapes_of
 from encoders.registry import LoadOptions
 
+OF_G_ALONE = ("query_tokens", "clip_projector2.")  # with any of them a checkpoint must have all
+
 C = TypeVar("C", bound=str)
 
 
@@ -47,7 +49,7 @@ def _load_both(
     name: str, checkpoint: Checkpoint, options: LoadOptions, placement: Placement
 ) -> InternVLEncoder:
     config = checkpoint.config
-    has_g = "query_tokens" in checkpoint.catalogue.weights
+    has_g = any(name.startswith(OF_G_ALONE) for name in checkpoint.catalogue.weights)
     offered: tuple[Part, ...] = ("c", "g") if has_g else ("c",)
     both: tuple[Modality, ...] = ("text", "image")
     vectors = _chosen(options.vectors, offered, "vector", name)
@@ -134,7 +136,7 @@ def _text_print(checkpoint: Checkpoint, tokenizer: Tokenizer | None) -> dict[str
 
 
 def _image_print(checkpoint: Checkpoint, model: nn.Module) -> dict[str, str]:
-    how = ["squash", checkpoint.config.vision.image_size, MEAN, STD]
+    how = ["squash", "frames: processor crop", checkpoint.config.vision.image_size, MEAN, STD]
     return {"image": digest(_hash(checkpoint, model), how)}
 
 

@@ -30,7 +30,8 @@ def require_memory(needed: int, device: torch.device) -> None:
     if free is not None and needed > free:
         raise CheckpointError(
             f"the weights need {needed / GB:.3f} GB on {device}, which has {free / GB:.3f} GB "
-            "free: load one tower only, fewer vectors, a half-precision dtype, or a larger device"
+            "free: load one tower only, vector c only, a half-precision dtype, or use two GPUs as "
+            "cuda:0+cuda:1"
         )
 
 
@@ -40,7 +41,9 @@ def image_batch(device: torch.device, config: VisionConfig, dtype: torch.dtype) 
     The sizes that live at once in a block: some ten of the residual stream's, two of the MLP's.
     Larger batches are no faster: 64 images are 16,000 rows and more in every product.
     """
-    free = free_bytes(device) or 0
+    most = MAX_IMAGES[device.type == "cuda"]
+    free = free_bytes(device)
+    if free is None:
+        return most
     per_token = (10 * config.hidden_size + 2 * config.intermediate_size) * dtype.itemsize
-    fits = int(0.8 * free) // (per_token * config.tokens)
-    return max(1, min(fits, MAX_IMAGES[device.type == "cuda"]))
+    return max(1, min(int(0.8 * free) // (per_token * config.tokens), most))

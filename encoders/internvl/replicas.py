@@ -1,6 +1,7 @@
 """One model on several devices: batches from one queue, in the order asked, halved when too big."""
 
 import contextlib
+import functools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -99,10 +100,24 @@ class Replicas(Generic[M]):
 
 
 def send(tensor: Tensor, device: torch.device) -> Tensor:
-    """A CPU tensor on `device`; a GPU is not waited for, it copies from pinned memory."""
-    if device.type == "cuda":
-        return tensor.pin_memory().to(device, non_blocking=True)
-    return tensor.to(device)
+    """A CPU tensor on `device`; a GPU copies it from pinned memory while the last batch computes.
+
+    Nobody waits but the kernels queued after this call, and they only for the copy.
+    """
+    if device.type != "cuda":
+        return tensor.to(device)
+    computing, copying = torch.cuda.current_stream(device), _copy_stream(device)
+    with torch.cuda.stream(copying):
+        sent = tensor.pin_memory().to(device, non_blocking=True)
+    computing.wait_stream(copying)
+    sent.record_stream(computing)  # else its memory could be reused while kernels still read it
+    return sent
+
+
+@functools.cache
+def _copy_stream(device: torch.device) -> torch.cuda.Stream:
+    """The stream of all copies to a GPU."""
+    return torch.cuda.Stream(device)  # type: ignore[no-untyped-call]
 
 
 def _current(device: torch.device) -> contextlib.AbstractContextManager[object]:

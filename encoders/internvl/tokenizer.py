@@ -26,8 +26,8 @@ class Tokenizer:
     def __init__(self, path: Path) -> None:
         if not path.is_file():
             raise CheckpointError(
-                f"{path} is missing: texts need the checkpoint's sentencepiece file beside its "
-                "weights"
+                f"{path} is missing: texts need this sentencepiece file beside the weights. Fetch "
+                "it with: hf download OpenGVLab/InternVL-14B-224px tokenizer.model"
             )
         try:
             self._pieces = SentencePieceProcessor(model_file=str(path))

@@ -10,8 +10,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from encoders.errors import InvalidInput
+
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
+MAX_ASPECT = 100  # a side this much longer than the other: resizing the short one would explode
 
 Transform = Callable[[Image.Image, int], Image.Image]
 """An RGB image of any size and a side in pixels -> a square image of that side."""
@@ -45,6 +48,11 @@ def normalise(pixels: Tensor) -> Tensor:
 def _short_side(image: Image.Image, size: int) -> Image.Image:
     """The short side to `size`, the long one in proportion, rounded down."""
     short = min(image.size)
+    if max(image.size) > MAX_ASPECT * short:
+        raise InvalidInput(
+            f"the image is {image.width} x {image.height} pixels: one side is more than "
+            f"{MAX_ASPECT} times the other"
+        )
     width, height = (int(size * side / short) for side in image.size)
     return image.resize((width, height), Image.Resampling.BICUBIC)
 

@@ -73,6 +73,10 @@ class OfflineEncoder:
         """uint8 `[260, 260, 3]`, padded to a square on white; raises `InvalidInput`."""
         return to_square(image)
 
+    def preprocess_frame(self, image: RGBImage) -> Pixels:
+        """As `preprocess`: frames are images here."""
+        return self.preprocess(image)
+
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), 384]`, see `Encoder.encode_pixels`.
 

@@ -19,7 +19,7 @@ from indexer.ledger import LedgerRow
 from indexer.ledger_sql import SqlLedger, record
 from indexer.local import edit, read, verify
 from indexer.local.engine import Engine
-from indexer.local.forks import tell_forks
+from indexer.local.forks import heed_forks
 from indexer.local.transaction import Transaction
 from indexer.payload import check_payload
 from indexer.points import prepare
@@ -40,10 +40,10 @@ class LocalCollection:
         self._lock_timeout = lock_timeout
         self._opening = threading.Lock()
         self._closed = False
-        self._parts: Engine | None = Engine(folder, lock_timeout)
-        self._schema = self._parts.schema
+        self._parts: Engine | None = None
+        heed_forks(self)
+        self._schema = self._engine().schema
         self._ledger = SqlLedger(self._record, self._connection)
-        tell_forks(self)
 
     @property
     def name(self) -> str:
@@ -137,12 +137,13 @@ class LocalCollection:
         """Release files and connections; the object is of no use afterwards."""
         with self._opening:
             parts, self._parts, self._closed = self._parts, None, True
-        if parts is not None:
-            parts.close()
+            if parts is not None:
+                parts.close()
 
     def is_open(self) -> bool:
         """Whether it was neither closed nor dropped, here or by another process."""
-        return not self._closed and self._engine().lock.in_place()
+        parts = self._parts
+        return not self._closed and (parts is None or parts.lock.in_place())
 
     def _engine(self) -> Engine:
         parts = self._parts
@@ -166,14 +167,18 @@ class LocalCollection:
         with self._engine().snapshot() as snapshot:
             yield snapshot.connection
 
-    def after_fork(self) -> None:
-        """Open anew when next needed, and never touch what was inherited."""
+    def before_fork(self) -> None:
+        """Be at rest: `indexer.local.forks`."""
+        self._opening.acquire()
         if self._parts is not None:
-            self._parts.lock.close()
-            _inherited.append(self._parts)
-        self._parts = None
-        self._opening = threading.Lock()
+            self._parts.rest()
 
-
-_inherited: list[Engine] = []
-"""Kept for ever: closing a SQLite connection that another process opened would break its locks."""
+    def after_fork(self, *, in_child: bool) -> None:
+        """Go on; a child opens the collection anew when it first uses it."""
+        if self._parts is not None:
+            if in_child:
+                self._parts.lock.close()
+                self._parts = None
+            else:
+                self._parts.resume()
+        self._opening.release()

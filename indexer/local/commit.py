@@ -99,6 +99,16 @@ class Committer:
                 # Busy or dropped: the log keeps what a checkpoint would have copied.
                 self._disconnect()
 
+    def rest(self) -> None:
+        """Wait for the commit in progress, close the connection, begin none until `resume`."""
+        self._turn.acquire()
+        # Without the commit lock, whose holder may be slow: when this is the last connection of any
+        # process, closing it checkpoints, but then there is nobody whose commit could be harmed.
+        self._disconnect()
+
+    def resume(self) -> None:
+        self._turn.release()
+
     def _commit(self, group: Sequence[_Ticket[Any]]) -> None:
         try:
             with translated("commit"), self._lock.held():
@@ -152,6 +162,8 @@ class Committer:
             room = (self._file_bytes - HEADER_BYTES) // file.row_bytes - slots
             head, points = points[:room], points[room:]
             rows, vectors = vectors[:room], vectors[room:]
+            if slots:
+                file.check(slots)
             # If anything goes wrong from here on, what the file holds beyond its committed length
             # is unknown, and so is what a later sync of it would promise.
             self._failed.add((name, file.number))

@@ -50,65 +50,71 @@ class Readers:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._log = folder / f"{FILE}-wal"
-        self._lock = threading.Lock()
+        self._changed = threading.Condition()
         self._idle: list[sqlite3.Connection] = []
-        self._fixed: set[sqlite3.Connection] = set()
-        self._closed = False
+        self._lent = 0
+        self._resting = False
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
-        """A connection outside any transaction, ours until the block ends."""
-        connection = self._take()
+        """A connection outside any transaction, ours until the block ends; do not nest these."""
+        with self._changed:
+            self._changed.wait_for(lambda: not self._resting)
+            self._lent += 1
+            connection = self._idle.pop() if self._idle else None
+        reusable = connection is not None
         try:
+            if connection is None:
+                connection, reusable = self._open()
             yield connection
         finally:
-            if connection.in_transaction:
-                connection.rollback()
-            self._give(connection)
+            if connection is not None:
+                self._end(connection, reusable=reusable)
+            with self._changed:
+                self._lent -= 1
+                self._changed.notify_all()
 
-    def _take(self) -> sqlite3.Connection:
-        while True:
-            with self._lock:
-                connection = self._idle.pop() if self._idle else None
-            if connection is None:
-                return self._open()
-            # A fixed connection reads the file as it was; once there is a log, somebody writes.
-            if connection not in self._fixed or not self._log.exists():
-                return connection
-            self._drop(connection)
+    def rest(self) -> None:
+        """Wait until no connection is lent, close them all and lend none until `resume`."""
+        with self._changed:
+            self._resting = True
+            self._changed.wait_for(lambda: not self._lent)
+            while self._idle:
+                self._idle.pop().close()
 
-    def _open(self) -> sqlite3.Connection:
+    def resume(self) -> None:
+        with self._changed:
+            self._resting = False
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """As `rest`; those who ask for connections later get new ones."""
+        self.rest()
+        self.resume()
+
+    def _end(self, connection: sqlite3.Connection, *, reusable: bool) -> None:
+        if connection.in_transaction:
+            connection.rollback()
+        if reusable:
+            with self._changed:
+                self._idle.append(connection)
+        else:
+            connection.close()
+
+    def _open(self) -> tuple[sqlite3.Connection, bool]:
+        """A connection, and whether it may be used again."""
         connection = _connect(self._folder / FILE, "ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.Error as error:
             connection.close()
-            if self._log.exists():
-                raise
-            # In a folder we may not write to, SQLite can read only what nobody else writes.
-            connection = _connect(self._folder / FILE, "ro", "&immutable=1")
-            self._fixed.add(connection)
-        return connection
-
-    def _give(self, connection: sqlite3.Connection) -> None:
-        with self._lock:
-            if not self._closed:
-                self._idle.append(connection)
-                return
-        self._drop(connection)
-
-    def _drop(self, connection: sqlite3.Connection) -> None:
-        self._fixed.discard(connection)
-        connection.close()
-
-    def close(self) -> None:
-        """Close what is idle now and the rest as it is given back."""
-        with self._lock:
-            self._closed = True
-            idle, self._idle = self._idle, []
-        for connection in idle:
-            self._drop(connection)
+            cannot_open = error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN
+            if cannot_open and not (self._folder / f"{FILE}-wal").exists():
+                # In a folder we may not write to, SQLite reads a closed database if told that it
+                # does not change; somebody may open it, so the promise is for one use only.
+                return _connect(self._folder / FILE, "ro", "&immutable=1"), False
+            raise
+        return connection, True
 
 
 def _connect(path: Path, mode: str, more: str = "") -> sqlite3.Connection:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from indexer.errors import CollectionDamaged
+from indexer.errors import CollectionDamaged, UnknownCollection
 from indexer.local import database, lock
 from indexer.local.commit import Committer
 from indexer.local.database import Readers, connect_writer, translated
@@ -33,6 +33,8 @@ class Engine:
 
     def __init__(self, folder: Path, lock_timeout: float) -> None:
         refuse_remote(folder)
+        if not folder.is_dir():
+            raise UnknownCollection(f"collection {folder.name!r} was dropped")
         for part in (database.FILE, lock.FILE):
             if not (folder / part).is_file():
                 raise CollectionDamaged(f"collection {folder.name!r} lacks its file {part}")
@@ -40,14 +42,23 @@ class Engine:
         self._viewing = threading.Lock()
         with translated(f"open collection {self._name!r}"):
             self.lock = CommitLock(folder, lock_timeout)
-            self.readers = Readers(folder)
+        self.readers = Readers(folder)
+        try:
+            self._open(folder)
+        except BaseException:
+            self.readers.close()
+            self.lock.close()
+            raise
+
+    def _open(self, folder: Path) -> None:
+        with translated(f"open collection {self._name!r}"):
             self._upgrade(folder)
             with self.readers.connection() as connection:
-                self.uid, self.schema, self.file_bytes = read_schema(connection)
-        self._viewer = Viewer(folder, self.uid, self.schema.vectors)
-        self.committer = Committer(
-            folder, self.uid, self.schema.vectors, self.file_bytes, self.lock
-        )
+                uid, self.schema, file_bytes = read_schema(connection)
+        self.uid = uid
+        dims = self.schema.vectors
+        self._viewer = Viewer(folder, uid, dims)
+        self.committer = Committer(folder, uid, dims, file_bytes, self.lock)
         with self.snapshot():
             pass  # maps every raw file, and so finds what is missing, short or not ours
 
@@ -61,6 +72,15 @@ class Engine:
                 connection.execute("BEGIN")
                 view = self._viewer.current(connection)
             yield Snapshot(connection, view)
+
+    def rest(self) -> None:
+        """Let what is going on end, close all connections, begin nothing until `resume`."""
+        self.committer.rest()
+        self.readers.rest()
+
+    def resume(self) -> None:
+        self.readers.resume()
+        self.committer.resume()
 
     def close(self) -> None:
         self.committer.close()

@@ -32,14 +32,15 @@ class CommitLock:
     def held(self) -> Iterator[None]:
         """Raises `CollectionBusy`, or `UnknownCollection` when the collection was dropped."""
         self.check_in_place()
-        descriptor = self._open()
+        self._held = descriptor = self._open()
         try:
             self._wait(descriptor)
-            self._held = descriptor
             self.check_in_place()
             self._sign(descriptor)
             yield
         finally:
+            # Unlocked before it is closed: a process forked meanwhile may have the file open too.
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
             self._held = None
             os.close(descriptor)
 

@@ -90,8 +90,6 @@ class RawFile:
             try:
                 if new:
                     _write(descriptor, self.header(), 0)
-                elif os.fstat(descriptor).st_size < self.offset(slot):
-                    raise CollectionDamaged(f"{self.path} is shorter than what was committed")
                 _write(descriptor, data, self.offset(slot))
                 sync(descriptor)
             finally:

@@ -1,7 +1,6 @@
 """All local collections of an installation: one folder each."""
 
 import shutil
-import threading
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -13,7 +12,6 @@ from indexer.local import lock
 from indexer.local.collection import LocalCollection
 from indexer.local.database import FILE, connect_writer, translated
 from indexer.local.filesystem import refuse_remote, sync_folder
-from indexer.local.forks import tell_forks
 from indexer.local.rawfile import FOLDER, HEADER_BYTES
 from indexer.local.schema import migrate, write_schema
 
@@ -34,9 +32,8 @@ class LocalStore:
         self._folder = Path(root).absolute() / FOLDER_NAME
         self._file_bytes = file_bytes
         self._lock_timeout = lock_timeout
-        self._lock = threading.Lock()
+        # Shared by threads without a lock: each step on a dictionary happens as a whole.
         self._opened: dict[str, LocalCollection] = {}
-        tell_forks(self)
 
     def names(self) -> list[str]:
         """The collections there are, in order."""
@@ -72,15 +69,20 @@ class LocalStore:
         Raises `UnknownCollection`, `InvalidName`, `CollectionDamaged` or `NewerFormat`.
         """
         check_name(name)
-        with self._lock:
-            opened = self._opened.get(name)
-            if opened is not None and opened.is_open():
-                return opened
-            folder = self._folder / name
-            if not folder.is_dir():
-                raise self._unknown(name)
-            self._opened[name] = LocalCollection(folder, self._lock_timeout)
-            return self._opened[name]
+        opened = self._opened.get(name)
+        if opened is not None and opened.is_open():
+            return opened
+        if opened is not None:
+            self._opened.pop(name, None)
+            opened.close()
+        folder = self._folder / name
+        if not folder.is_dir():
+            raise self._unknown(name)
+        fresh = LocalCollection(folder, self._lock_timeout)
+        first = self._opened.setdefault(name, fresh)
+        if first is not fresh:
+            fresh.close()
+        return first
 
     def drop(self, name: str) -> None:
         """Remove a collection and all it holds; raises `UnknownCollection`."""
@@ -95,22 +97,15 @@ class LocalStore:
                 folder.rename(grave)
                 sync_folder(self._folder)
             commit_lock.close()
-            with self._lock:
-                opened = self._opened.pop(name, None)
+            opened = self._opened.pop(name, None)
             if opened is not None:
                 opened.close()
             shutil.rmtree(grave)
 
     def close(self) -> None:
         """Close every collection that was opened here."""
-        with self._lock:
-            opened, self._opened = self._opened, {}
-        for collection in opened.values():
-            collection.close()
-
-    def after_fork(self) -> None:
-        """Another thread of the parent may have held the lock."""
-        self._lock = threading.Lock()
+        while self._opened:
+            self._opened.popitem()[1].close()
 
     def _build(self, folder: Path, schema: Schema) -> None:
         (folder / FOLDER).mkdir(parents=True)

@@ -176,8 +176,8 @@ class Viewer:
         for name, part in vectors.items():
             if sum(map(len, part.blocks.values())) != len(part.rows.points):
                 raise CollectionDamaged(f"the ranges of vector {name!r} do not add up to its files")
-        fresh = np.unique(np.concatenate(list(added.values())))
-        fresh = fresh[~np.isin(fresh, view.points.points, assume_unique=True)]
+        fresh = _distinct(np.concatenate(list(added.values())))
+        fresh = fresh[~view.points.find(fresh)[1]]
         return replace(
             view,
             version=version,
@@ -221,6 +221,12 @@ class Viewer:
                 block = file.map(slots)
             blocks[number] = block
         return blocks
+
+
+def _distinct(numbers: Ints) -> Ints:
+    """Sorted, each once; for long runs that are nearly sorted, far faster than `np.unique`."""
+    numbers = np.sort(numbers)
+    return numbers[np.append(True, numbers[1:] != numbers[:-1])] if len(numbers) else numbers
 
 
 def _column(connection: sqlite3.Connection, sql: str, values: tuple[object, ...] = ()) -> Ints:

@@ -270,16 +270,13 @@ def test_everything_to_press_has_a_name(page: Page) -> None:
 @both_widths
 def test_no_good_match_is_said(context: BrowserContext, library: Served) -> None:
     page = watched(context, library.url, [])
-
-    def poor(route: Route) -> None:
-        answer = route.fetch()
-        route.fulfill(response=answer, json={**answer.json(), "good_match": False})
-
-    page.route("**/search", poor)
     page.goto(library.url)
     search(page, "submarine")
     expect(page.get_by_role("heading", name="No good match for “submarine”")).to_be_visible()
-    expect(page.locator("#grid.dimmed .tile")).to_have_count(11)
+    expect(page.locator("#grid .tile.faint")).to_have_count(11)
+    search(page, "red")
+    expect(page.locator("#grid .tile").first).not_to_have_class("tile faint")
+    expect(page.locator("#grid .tile").last).to_have_class("tile faint")
 
 
 def test_nothing_ingested_yet(context: BrowserContext, tmp_path: Path) -> None:

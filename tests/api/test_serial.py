@@ -40,4 +40,7 @@ def test_one_thread_at_a_time_and_the_same_numbers() -> None:
     assert np.array_equal(
         encoder.encode_texts(["red"])["default"], FakeEncoder().encode_texts(["red"])["default"]
     )
+    assert np.array_equal(
+        encoder.preprocess_frame(plain("red")), FakeEncoder().preprocess_frame(plain("red"))
+    )
     assert encoder.info == FakeEncoder.info

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from encoders import BUILDERS, UnknownEncoder, load_encoder
+from encoders import ENCODERS, UnknownEncoder, load_encoder
 from encoders.dual import DualEncoder
 from encoders.fake import FakeEncoder
 
@@ -21,7 +21,7 @@ def test_a_folder_loads_what_its_config_says(checkpoint: Callable[[str], Path]) 
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(UnknownEncoder) as error:
         load_encoder("siglip")
-    assert all(name in str(error.value) for name in ("'siglip'", *BUILDERS))
+    assert all(name in str(error.value) for name in ("'siglip'", *ENCODERS))
 
 
 @pytest.mark.parametrize("path", ["./no/such/folder", "/no/such", "a/b/c"])

@@ -211,7 +211,10 @@ def test_a_video_that_decord_refuses_is_left_to_the_other_reader(tmp_path: Path)
 
 def test_open_groups_of_pictures_are_read_right(tmp_path: Path) -> None:
     path = media.save_video(
-        tmp_path / "v.mp4", ramp(45), codec="libx265", options={"x265-params": "open-gop=1:log-level=none"}
+        tmp_path / "v.mp4",
+        ramp(45),
+        codec="libx265",
+        options={"x265-params": "open-gop=1:log-level=none"},
     )
     assert not Timeline.read(path, Limits()).regular
     shots = Video(path).shots([number / 15 + 0.01 for number in range(45)])

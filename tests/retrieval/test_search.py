@@ -121,26 +121,40 @@ def test_stages_are_timed(searcher: Searcher) -> None:
     assert list(took) == ["encode", "search", "moments"]
 
 
-class Thresholded(FakeEncoder):
-    """`fake` with a threshold, as the offline encoder has one."""
+class Unmeasured(FakeEncoder):
+    """`fake` without a threshold, as most encoders are."""
 
-    info: EncoderInfo = replace(FakeEncoder.info, match_threshold=0.9)
+    info: EncoderInfo = replace(FakeEncoder.info, match_threshold=None)
 
 
-def test_a_poor_best_hit_is_no_good_match(collection: Collection) -> None:
-    searcher = Searcher(collection, Thresholded())
-    assert searcher.search(Query([Part(text="red")])).good_match is True
+def test_each_hit_is_judged_and_the_answer_by_its_best(searcher: Searcher) -> None:
+    answer = searcher.search(Query([Part(text="red")]))
+    assert answer.good_match is True
+    judged = {hit.asset: hit.good_match for hit in answer.hits}
+    assert judged["red.png"] is True
+    assert judged["green.png"] is False
+
+
+def test_a_poor_best_hit_is_no_good_match(searcher: Searcher) -> None:
     poor = searcher.search(Query([Part(text="a submarine")]))
     assert poor.good_match is False
-    assert poor.hits
+    assert {hit.good_match for hit in poor.hits} == {False}
+
+
+def test_no_hit_is_no_good_match(searcher: Searcher) -> None:
+    nowhere = Filter.parse({"must": [{"key": "kind", "match": {"value": "text"}}]})
+    assert searcher.search(Query([Part(text="red")], filter=nowhere)).good_match is False
 
 
 def test_without_a_fitted_threshold_nothing_is_claimed(
     collection: Collection, searcher: Searcher
 ) -> None:
-    assert searcher.search(Query([Part(text="red")])).good_match is None
+    unmeasured = Searcher(collection, Unmeasured())
+    answer = unmeasured.search(Query([Part(text="red")]))
+    assert answer.good_match is None
+    assert {hit.good_match for hit in answer.hits} == {None}
     by_image = Query([Part(image=Image.new("RGB", (8, 8), "red"))])
-    assert Searcher(collection, Thresholded()).search(by_image).good_match is None
+    assert searcher.search(by_image).good_match is None
 
 
 def test_bad_queries_are_told_apart(searcher: Searcher) -> None:

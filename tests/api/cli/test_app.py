@@ -24,7 +24,7 @@ def test_a_setting_of_the_wrong_type_is_named(run: Run, monkeypatch: pytest.Monk
 def test_models_lists_what_runs_here(run: Run) -> None:
     shown = run("models").out
     assert "noun-finder" in shown
-    assert "fake" in shown
+    assert "hf download OpenGVLab/InternVL-14B-224px" in shown
 
 
 def test_doctor_finds_this_machine_healthy(run: Run) -> None:

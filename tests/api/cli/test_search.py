@@ -26,7 +26,7 @@ def test_a_table_with_moments_for_people(filled: Run) -> None:
 def test_json_for_programs(filled: Run) -> None:
     answer = json.loads(filled("search", "red", "--json").out)
     assert {hit["payload"]["name"] for hit in answer["hits"][:2]} == {"red.jpg", "film.mp4"}
-    assert answer["good_match"] is None
+    assert answer["good_match"] is True
     film = next(hit for hit in answer["hits"] if hit["payload"]["name"] == "film.mp4")
     assert film["moments"][0]["start"] == 0
 

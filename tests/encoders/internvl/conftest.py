@@ -47,7 +47,11 @@ def numbers() -> Callable[[str], Arrays]:
 @pytest.fixture(scope="session")
 def images() -> list[Image.Image]:
     """The three pictures, as files hold them."""
-    return [Image.open(path) for path in sorted((DATA / "images").iterdir())]
+    pictures = []
+    for path in sorted((DATA / "images").iterdir()):
+        with Image.open(path) as picture:
+            pictures.append(picture.copy())
+    return pictures
 
 
 @pytest.fixture(scope="session")

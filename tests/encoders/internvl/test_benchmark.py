@@ -1,41 +1,64 @@
 """The GPU benchmark runs, at a size that a CPU can do, and its plain variant is the same maths."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from benchmarks.gpu_internvl import (
+    PARTS,
     SIZES,
+    PlainInternVL,
     main,
-    plain_tower,
     query_flops,
-    random_model,
+    sharing,
     vision_flops,
 )
-from tests.encoders.internvl.tiny import FEATURES, load_facts
+from tests.encoders.internvl.tiny import CPU, FEATURES, load_facts, load_model
 
 
 def test_it_prints_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
-    main(["--device", "cpu", "--size", "tiny", "--batches", "1,2", "--runs", "1", "--float8"])
+    main(["--device", "cpu", "--size", "tiny", "--batches", "1,2", "--runs", "1", "--no-compile"])
     out = capsys.readouterr().out
     assert "matmul ceiling" in out
     for row in (
         "| c | 1 |",
+        "| c, plain | 1 |",
         "| c and g | 2 |",
-        "| tower, plain | 2 |",
-        "8-bit weights | 2 |",
+        "| c and g, plain | 2 |",
+        "| tower, 8-bit weights | 2 |",
+        "| c, from bytes | 8 x 2 |",
         "| text | 2 | 80 |",
     ):
         assert row in out
 
 
+@torch.inference_mode()
 def test_the_plain_variant_is_the_same_maths() -> None:
-    model = random_model(SIZES["tiny"], torch.device("cpu"), torch.float32)
-    tower = model.vision_model
+    whole = load_model(parts=PARTS)
+    plain = sharing(whole, CPU, lambda: PlainInternVL(whole.config, PARTS, "eager"))
+    pixels = torch.randn(2, 3, 224, 224)
+    for name, rows in whole.embed_images(pixels, ["c", "g"]).items():
+        ours = plain.embed_images(pixels, [name])[name]
+        torch.testing.assert_close(ours, rows, atol=FEATURES, rtol=0)
+
+
+@torch.inference_mode()
+def test_blocks_compile_once_for_all() -> None:
+    tower = load_model(parts={"c"}).vision_model
     assert tower is not None
-    pixels = torch.randn(2, 3, 56, 56)
-    with torch.inference_mode():
-        plain = plain_tower(tower.embeddings, tower.encoder.layers, pixels)
-        torch.testing.assert_close(plain, tower(pixels), atol=FEATURES, rtol=0)
+    pixels = torch.randn(1, 3, 224, 224)
+    expected, graphs = tower(pixels), 0
+
+    def count(graph: torch.fx.GraphModule, _: object) -> Callable[..., object]:
+        nonlocal graphs
+        graphs += 1
+        return graph.forward
+
+    for block in tower.encoder.layers:
+        block.compile(backend=count)
+    torch.testing.assert_close(tower(pixels), expected)
+    assert graphs == 1
 
 
 def test_the_work_is_counted_as_published() -> None:

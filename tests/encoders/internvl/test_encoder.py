@@ -1,6 +1,7 @@
 """The encoder protocol over the tiny checkpoint."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from encoders import (
     EncoderMismatch,
     InvalidInput,
     InvalidOption,
+    LoadOptions,
     ModelUnavailable,
     load_encoder,
     require_same,
@@ -217,6 +219,21 @@ def test_a_model_that_was_not_fetched_says_how(name: str) -> None:
         load_encoder(name)
 
 
+@pytest.mark.parametrize(("name", "vectors"), [("internvl-c", {"c"}), ("internvl-g", {"c", "g"})])
+def test_a_name_loads_what_the_hub_cache_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, vectors: set[str]
+) -> None:
+    repository = tmp_path / "models--OpenGVLab--InternVL-14B-224px"
+    shutil.copytree(TINY, repository / "snapshots" / "0123abc")
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0123abc", "utf-8")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    info = load_encoder(name, LoadOptions(device="cpu")).info
+    assert (info.name, set(info.vectors)) == (name, vectors)
+    info = load_encoder("OpenGVLab/InternVL-14B-224px", LoadOptions(device="cpu")).info
+    assert info.vectors.keys() == {"c", "g"}
+
+
 def test_matching_equals_the_reference(
     encoder: InternVLEncoder, images: list[Image.Image], numbers: Callable[[str], Arrays]
 ) -> None:
@@ -255,7 +272,7 @@ def test_a_video_is_the_mean_of_its_frames(
     encoder: InternVLEncoder, numbers: Callable[[str], Arrays]
 ) -> None:
     frames, expected = numbers("07_video_frames")["frames"], numbers("07_video")
-    pixels = [encoder.preprocess(frame, processor_crop) for frame in frames]
+    pixels = [encoder.preprocess_frame(frame) for frame in frames]
     for name, rows in encoder.encode_pixels(pixels, normalize=False).items():
         np.testing.assert_allclose(rows, expected[f"frame_features_{name}"], atol=FEATURES)
         mean = rows.mean(0, keepdims=True)

@@ -51,11 +51,30 @@ def test_weights_that_keep_the_vectors_are_used(
 ) -> None:
     monkeypatch.setattr(float8, "MIN_COSINE", 0.9)  # a tower this narrow averages out little
     small = load(dtype="float8", device=device)
-    rows = small.encode_images(images * 4)["c"]
-    exact = load(dtype="bfloat16").encode_images(images * 4)["c"]
+    rows = small.encode_images(images * 11)["c"]
+    exact = load(dtype="bfloat16").encode_images(images * 11)["c"]
     assert not np.array_equal(rows, exact)
     assert (rows * exact).sum(1).min() > 0.9
     assert small.info.fingerprint == encoder.info.fingerprint
+
+
+def test_images_of_several_calls_decide_together(
+    load: Load,
+    images: list[Image.Image],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(float8, "MIN_COSINE", 0.9)
+    small, half = load(dtype="float8", vectors=["c"]), load(dtype="bfloat16", vectors=["c"])
+    exact = half.encode_images(images)["c"]
+    with caplog.at_level(logging.INFO):
+        for _ in range(10):
+            np.testing.assert_array_equal(small.encode_images(images)["c"], exact)
+        assert "8-bit" not in caplog.text
+        assert not np.array_equal(small.encode_images(images)["c"], exact)
+        assert "on 32 of your images" in caplog.text
+        small.encode_images(images * 11)
+    assert caplog.text.count("8-bit") == 1
 
 
 def test_weights_that_move_the_vectors_are_refused(
@@ -66,6 +85,7 @@ def test_weights_that_move_the_vectors_are_refused(
 ) -> None:
     monkeypatch.setattr(float8, "MIN_COSINE", 1.1)
     with caplog.at_level(logging.WARNING):
-        rows = load(dtype="float8").encode_images(images)["g"]
-    assert "8-bit weights are refused" in caplog.text
-    np.testing.assert_array_equal(rows, load(dtype="bfloat16").encode_images(images)["g"])
+        rows = load(dtype="float8").encode_images(images * 11)["g"]
+    assert "8-bit weights are refused: on 32 of your images" in caplog.text
+    exact = load(dtype="bfloat16").encode_images(images * 11)["g"]
+    np.testing.assert_array_equal(rows, exact)

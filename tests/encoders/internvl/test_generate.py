@@ -1,6 +1,7 @@
 """Captions against the reference's prefill logits and token ids."""
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from encoders.internvl.generate import caption_ids, prefix_mask
 from encoders.internvl.model import InternVL
-from tests.encoders.internvl.tiny import LOGITS, Arrays, load_model
+from tests.encoders.internvl.tiny import FEATURES, LOGITS, Arrays, load_model
 
 RUNS = {
     "greedy_max20": {"beams": 1, "min_new_tokens": 0, "max_new_tokens": 19},
@@ -100,6 +101,67 @@ def test_a_batch_equals_the_reference(
         max_new_tokens=new,
     )
     np.testing.assert_array_equal(ids, expected[:, 1:])
+
+
+@pytest.mark.parametrize("image", [0, 1, 2])
+def test_logits_of_each_step_equal_the_reference(
+    model: InternVL, pixels: Tensor, numbers: Callable[[str], Arrays], image: int
+) -> None:
+    """The prefill, then one token at a time on the filled cache, where vision is not seen again."""
+    written = generate(
+        model, pixels[image], numbers, num_beams=1, max_new_tokens=3, output_logits=True
+    )
+    ours = torch.cat(written.logits)
+    np.testing.assert_allclose(ours, numbers("06_")[f"img{image}_greedy_step_logits"], atol=LOGITS)
+
+
+@pytest.mark.parametrize("image", [0, 1, 2])
+@pytest.mark.parametrize(
+    ("run", "most", "least"), [("beam5_eval", 30, 8), ("beam5_readme", 19, 8), ("all5", 30, 8)]
+)
+def test_scores_of_beams_equal_the_reference(
+    model: InternVL,
+    pixels: Tensor,
+    numbers: Callable[[str], Arrays],
+    image: int,
+    run: str,
+    most: int,
+    least: int,
+) -> None:
+    expected = numbers("06_")
+    kept = 5 if run == "all5" else 1
+    written = generate(
+        model,
+        pixels[image],
+        numbers,
+        num_beams=5,
+        min_new_tokens=least,
+        max_new_tokens=most,
+        num_return_sequences=kept,
+        output_scores=True,
+    )
+    stem = f"img{image}_beam5_eval_all5" if kept == 5 else f"img{image}_{run}"
+    theirs = expected[f"{stem}_scores" if kept == 5 else f"{stem}_score"]
+    np.testing.assert_allclose(written.sequences_scores, theirs, atol=FEATURES)
+    ids = expected[f"{stem}_ids"].reshape(kept, -1)[:, 1:]
+    np.testing.assert_array_equal(written.sequences, ids)
+
+
+def generate(
+    model: InternVL,
+    pixels: Tensor,
+    numbers: Callable[[str], Arrays],
+    **options: object,
+) -> Any:  # noqa: ANN401 (an output of transformers)
+    """What transformers' `generate` gives for one image, with more than the ids."""
+    prefix = model.prefix(prompt(numbers), 1)
+    return model.decoder.generate(
+        inputs_embeds=prefix,
+        vision=model.look(pixels[None]),
+        do_sample=False,
+        return_dict_in_generate=True,
+        **options,
+    )
 
 
 def check(

@@ -28,3 +28,11 @@ def test_a_batch_is_what_fits(
     meminfo.write_text(f"MemAvailable: {int(free_gb * 1e6)} kB\n", "utf-8")
     monkeypatch.setattr(memory, "MEMINFO", meminfo)
     assert memory.image_batch(CPU, VisionConfig(), torch.float32) == expected
+
+
+def test_a_system_that_does_not_tell_gets_full_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "missing")
+    assert memory.image_batch(CPU, VisionConfig(), torch.float32) == memory.MAX_IMAGES[False]
+    memory.require_memory(10**18, CPU)

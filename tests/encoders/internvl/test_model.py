@@ -98,7 +98,7 @@ def test_logits_and_probabilities_equal_the_reference(
     logits = similarity(model, pixels, expected["input_ids"], name)
     np.testing.assert_allclose(logits, expected[f"logits_per_image_{name}"], atol=LOGITS)
     np.testing.assert_allclose(logits, expected[f"logits_per_image_{name}_f64"], atol=LOGITS)
-    np.testing.assert_allclose(logits.softmax(-1), expected[f"probs_{name}"], atol=LOGITS)
+    np.testing.assert_allclose(logits.softmax(-1), expected[f"probs_{name}"], atol=FEATURES)
 
 
 @pytest.mark.parametrize("name", ["c", "g"])
@@ -110,14 +110,13 @@ def test_bfloat16_stays_as_near_as_the_reference(
     exact = expected[f"logits_per_image_{name}"]
     ours = similarity(half, pixels, expected["input_ids"], name).numpy()
     theirs = expected[f"logits_per_image_{name}_bf16"]
-    assert np.abs(ours - exact).max() <= max(0.4, 2 * np.abs(theirs - exact).max())
+    assert np.abs(ours - exact).max() <= 1.5 * np.abs(theirs - exact).max()
 
 
-@pytest.mark.parametrize("attention", ["eager"])
 def test_eager_attention_gives_the_same(
-    model: InternVL, pixels: Tensor, numbers: Callable[[str], Arrays], attention: str
+    model: InternVL, pixels: Tensor, numbers: Callable[[str], Arrays]
 ) -> None:
-    other = load_model(attention=attention)
+    other = load_model(attention="eager")
     ids = torch.from_numpy(numbers("03")["input_ids"])
     for name, rows in other.embed_images(pixels, ["c", "g"]).items():
         np.testing.assert_allclose(rows, model.embed_images(pixels, [name])[name], atol=FEATURES)
@@ -150,22 +149,36 @@ def test_matching_equals_the_reference(
     expected = numbers("05")
     ids = torch.from_numpy(expected["caption_input_ids"])
     lengths = torch.from_numpy(expected["caption_attention_mask"]).sum(1)
+    states: list[Tensor] = []
+    hook = model.decoder.model.register_forward_hook(lambda _, __, out: states.append(out))
     for tokens, theirs in zip(model.look(pixels), expected["itm_logits"], strict=True):
         seen = tokens.expand(len(ids), -1, -1)
         np.testing.assert_allclose(model.match_logits(seen, ids, lengths), theirs, atol=LOGITS)
+    hook.remove()
+    first = torch.stack(states)[:, :, 0]
+    np.testing.assert_allclose(first, expected["itm_query_hidden"], atol=FEATURES)
 
 
+@pytest.mark.parametrize(
+    ("step", "texts"),
+    [
+        ("retr", [3, 4, 5, 0, 1, 2]),  # three negatives, then three positives
+        ("stage2", [3, 4, 2]),  # two negatives, one positive
+    ],
+)
 def test_matching_of_mixed_pairs_equals_the_training_step(
-    model: InternVL, pixels: Tensor, numbers: Callable[[str], Arrays]
+    model: InternVL,
+    pixels: Tensor,
+    numbers: Callable[[str], Arrays],
+    step: str,
+    texts: list[int],
 ) -> None:
-    """Three negatives (image i, text i + 3), then three positives (image i, text i)."""
     expected = numbers("05")
-    pairs = torch.tensor([3, 4, 5, 0, 1, 2])
-    ids = torch.from_numpy(expected["caption_input_ids"])[pairs]
-    lengths = torch.from_numpy(expected["caption_attention_mask"]).sum(1)[pairs]
-    tokens = model.look(pixels).repeat(2, 1, 1)
+    ids = torch.from_numpy(expected["caption_input_ids"])[texts]
+    lengths = torch.from_numpy(expected["caption_attention_mask"]).sum(1)[texts]
+    tokens = model.look(pixels)[[index % 3 for index in range(len(texts))]]
     ours = model.match_logits(tokens, ids, lengths)
-    np.testing.assert_allclose(ours, expected["retr_itm_logits"], atol=LOGITS)
+    np.testing.assert_allclose(ours, expected[f"{step}_itm_logits"], atol=LOGITS)
 
 
 @pytest.mark.parametrize(

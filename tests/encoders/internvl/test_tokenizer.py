@@ -1,5 +1,6 @@
 """Token ids against the reference's, with the public vocabulary where it is at hand."""
 
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,9 @@ def test_ids_equal_the_reference(tokenizer: Tokenizer, numbers: Callable[[str], 
 def test_public_ids_equal_the_reference(
     public: Tokenizer, numbers: Callable[[str], Arrays]
 ) -> None:
-    texts, expected = load_facts("01_tokenizer_real.json")["texts"], numbers("01")
+    facts, expected = load_facts("01_tokenizer_real.json"), numbers("01")
+    assert hashlib.sha256(public.data).hexdigest() == facts["tokenizer_sha256"]
+    texts = facts["texts"]
     rows = [public.encode(text) for text in texts]
     np.testing.assert_array_equal(padded(rows), expected["ids_summarize"])
     np.testing.assert_array_equal([len(row) for row in rows], expected["lengths"])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
+from encoders import InvalidInput
 from encoders.internvl.transforms import Transform, crop, normalise, processor_crop, squash
 from tests.encoders.internvl.tiny import Arrays
 
@@ -30,6 +31,12 @@ def test_pixels_equal_the_reference(
 
 
 @pytest.mark.parametrize("transform", PROTOCOLS.values())
-@pytest.mark.parametrize("size", [(1, 1), (1, 300), (224, 224), (225, 224), (500, 3)])
+@pytest.mark.parametrize("size", [(1, 1), (3, 300), (224, 224), (225, 224), (500, 5)])
 def test_any_shape_becomes_a_square(transform: Transform, size: tuple[int, int]) -> None:
     assert transform(Image.new("RGB", size), 56).size == (56, 56)
+
+
+@pytest.mark.parametrize("transform", [crop, processor_crop])
+def test_a_sliver_whose_long_side_would_explode_is_refused(transform: Transform) -> None:
+    with pytest.raises(InvalidInput, match="2 x 16384 pixels: one side is more than 100 times"):
+        transform(Image.new("RGB", (2, 16384)), 224)

@@ -7,11 +7,14 @@ import pytest
 import torch
 from PIL import Image
 
-from encoders.internvl.attention import sdpa
+from encoders.internvl.checkpoint import open_internvl
+from encoders.internvl.internvit import InternViT
 from encoders.internvl.model import InternVL
+from encoders.internvl.placement import on_meta
 from encoders.internvl.transforms import normalise, processor_crop
-from encoders.internvl.vision import VisionConfig, VisionTower, resize_positions
-from tests.encoders.internvl.tiny import FEATURES, Arrays, load_model
+from encoders.internvl.vision import resize_positions
+from encoders.internvl.weights import Site, load_weights
+from tests.encoders.internvl.tiny import CPU, DATA, FEATURES, Arrays, load_model
 
 
 @torch.inference_mode()
@@ -25,6 +28,8 @@ def test_every_block_equals_the_reference(
     for ours, theirs in zip(stages, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, atol=FEATURES)
     np.testing.assert_array_equal(model.vision_model(pixels), stages[-1])
+    first = numbers("04_vit")["pooler_output_224"]
+    np.testing.assert_allclose(stages[-1][:, 0], first, atol=FEATURES)
 
 
 @pytest.mark.parametrize("size", [112, 364, 448])
@@ -50,31 +55,24 @@ def test_a_tower_resized_to_448_equals_the_reference(
         model.vision_model.stages(pixels), expected["hidden_states_448"], strict=True
     ):
         np.testing.assert_allclose(ours[:, expected["token_index_448"]], theirs, atol=FEATURES)
+    tokens = model.look(pixels)
+    np.testing.assert_allclose(tokens, expected["last_hidden_state_448"], atol=FEATURES)
     vectors = model.embed_images(pixels, ["c", "g"])
     for name, rows in vectors.items():
         np.testing.assert_allclose(rows, expected[f"image_{name}_448"], atol=FEATURES)
 
 
-def test_internvit_300m_has_layer_norms_and_biases() -> None:
-    config = VisionConfig(
-        hidden_size=1024,
-        num_hidden_layers=2,
-        num_attention_heads=16,
-        intermediate_size=4096,
-        image_size=448,
-        qkv_bias=True,
-        qk_normalization=False,
-        norm_type="layer_norm",
-    )
-    with torch.device("meta"):
-        shapes = {
-            name: tuple(tensor.shape)
-            for name, tensor in VisionTower(config, sdpa).state_dict().items()
-        }
-    assert shapes["embeddings.position_embedding"] == (1, 1025, 1024)
-    assert shapes["encoder.layers.1.norm1.bias"] == (1024,)
-    assert shapes["encoder.layers.1.attn.qkv.bias"] == (3072,)
-    assert not any("q_norm" in name or "k_norm" in name for name in shapes)
+@torch.inference_mode()
+def test_internvit_300m_equals_the_reference() -> None:
+    """LayerNorm, biased projections, no query-key norm: a tiny tower of that kind."""
+    checkpoint = open_internvl(str(DATA / "tiny_internvit_300m"))
+    model = on_meta(lambda: InternViT(checkpoint.config, projector=False))
+    load_weights(model, checkpoint.catalogue, Site(CPU, CPU), torch.float32, ())
+    with np.load(DATA / "tiny_internvit_300m" / "expected.npz") as expected:
+        pixels, states = expected["pixel_values"], expected["vit_hidden_states"]
+    ours = list(model.vision_model.stages(torch.from_numpy(pixels)))
+    for mine, theirs in zip(ours, states, strict=True):
+        np.testing.assert_allclose(mine, theirs, atol=2e-5)
 
 
 def test_the_tower_compiles_without_a_break(model: InternVL, pixels: torch.Tensor) -> None:

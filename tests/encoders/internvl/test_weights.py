@@ -138,6 +138,15 @@ def test_differences_are_listed_by_kind(
     assert f"{ROW}: expected [64], found [65] in model.safetensors" in report
 
 
+@pytest.mark.parametrize("left_out", ["query_tokens", "clip_projector2"])
+def test_half_of_g_is_not_taken_for_c(
+    load: Load, store: Callable[[Mapping[str, Tensor]], Path], tensors: Tensors, left_out: str
+) -> None:
+    kept = {name: tensor for name, tensor in tensors.items() if not name.startswith(left_out)}
+    with pytest.raises(CheckpointError, match=rf"missing .*\n    {left_out}"):
+        load(store(kept))
+
+
 def test_a_long_list_is_cut(
     load: Load, store: Callable[[Mapping[str, Tensor]], Path], tensors: Tensors
 ) -> None:

@@ -1,0 +1,52 @@
+"""The rows that make a payload searchable, as docs/index.md describes them."""
+
+from typing import Any
+
+import pytest
+
+from indexer import InvalidPoint
+from indexer.payload import MAX_BYTES, Entry, encode, entries
+
+CASES: list[tuple[dict[str, Any], set[Entry]]] = [
+    ({}, set()),
+    ({"a": None, "b": []}, set()),
+    ({"a": "x"}, {("a", "s", "x")}),
+    ({"a": True, "b": 1, "c": 1.0}, {("a", "b", 1), ("b", "i", 1), ("c", "f", 1.0)}),
+    ({"a": [1, 1, "1", None]}, {("a", "i", 1), ("a", "s", "1"), ("a", "n", 0)}),
+    ({"a": {"b": {"c": 2}}}, {("a", "o", 0), ("a.b", "o", 0), ("a.b.c", "i", 2)}),
+    ({"a": [{"b": 1}]}, {("a", "o", 0), ("a[].b", "i", 1)}),
+    ({"a": [[1]]}, {("a", "a", 0)}),
+    ({"a.b": 1, "": 2, 'q"': 3}, {('"a.b"', "i", 1), ('""', "i", 2), ('"q\\""', "i", 3)}),
+    ({"a": 2**63}, {("a", "f", float(2**63))}),
+    ({"a": "1970-01-02"}, {("a", "s", "1970-01-02"), ("a", "t", 86_400_000_000)}),
+]
+
+
+@pytest.mark.parametrize(("payload", "expected"), CASES)
+def test_entries(payload: dict[str, Any], expected: set[Entry]) -> None:
+    found = entries(payload)
+    assert found == expected
+    assert {(k, t, type(v)) for k, t, v in found} == {(k, t, type(v)) for k, t, v in expected}
+
+
+def test_long_text_is_found_by_its_hash() -> None:
+    [(_, kind, value)] = entries({"a": "x" * 129})
+    assert kind == "h"
+    assert isinstance(value, bytes)
+    assert len(value) == 16
+    assert entries({"a": "é" * 64}) == {("a", "s", "é" * 64)}
+
+
+def test_the_size_limit_counts_bytes() -> None:
+    overhead = len('{"a":""}')
+    assert len(encode({"a": "é" * ((MAX_BYTES - overhead) // 2)}, "p").encode()) == MAX_BYTES
+    with pytest.raises(InvalidPoint, match="more than"):
+        encode({"a": "é" * (MAX_BYTES // 2)}, "p")
+
+
+def test_deep_payloads_are_refused() -> None:
+    payload: dict[str, Any] = {}
+    for _ in range(100_000):
+        payload = {"a": payload}
+    with pytest.raises(InvalidPoint, match="deep"):
+        encode(payload, "p")
