@@ -183,7 +183,7 @@ def print_encoder(bench: Bench, batch: int, ceiling: float) -> None:
         Replicas([(bench.model, bench.device)], batch), {"c": config.clip_embed_dim}, size
     )
     pixels = [np.full((size, size, 3), index % 256, np.uint8) for index in range(8 * batch)]
-    seconds = bench.seconds({"encoder": partial(images.encode, pixels)})["encoder"]
+    seconds = bench.seconds({"encoder": partial(images.encode, pixels, len(pixels))})["encoder"]
     share = len(pixels) * image_flops(config, queries=False) / seconds / ceiling
     print(f"| c, from bytes | 8 x {batch} | {len(pixels) / seconds:.1f} | {share:.0%} | - |")
 

@@ -46,7 +46,7 @@ def find_checkpoint(name_or_path: str) -> Path:
     try:
         return Path(snapshot_download(name_or_path, local_files_only=True))
     except HFValidationError:
-        raise UnknownEncoder(f"there is no checkpoint folder {name_or_path!r}") from None
+        raise UnknownEncoder(f"there is no checkpoint folder or file {name_or_path!r}") from None
     except LocalEntryNotFoundError:
         raise unavailable(name_or_path) from None
 
@@ -74,6 +74,7 @@ def unavailable(hub_id: str) -> ModelUnavailable:
     return ModelUnavailable(
         f"{hub_id} is not on this machine, neither as a folder nor in the hub cache. "
         f"Fetch it{size} with: hf download {hub_id}\n"
+        "Where there is no network, bring the folder from elsewhere and name its path.\n"
         "Without it, the small built-in encoder works: --encoder offline"
     )
 

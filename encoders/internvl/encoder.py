@@ -58,11 +58,12 @@ class InternVLEncoder:
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), dim]`, see `Encoder.encode_pixels`."""
-        return _scaled(self._images.encode(pixels), normalize)
+        return _scaled(self._images.encode(pixels, len(pixels)), normalize)
 
     def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
         """`encode_pixels` of each image's `preprocess`, the next ones resized meanwhile."""
-        return _scaled(self._images.encode(self._images.preprocess_all(images)), normalize)
+        pixels = self._images.preprocess_all(images)
+        return _scaled(self._images.encode(pixels, len(images)), normalize)
 
     def match(self, images: Sequence[RGBImage], texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability `[n]`, 0 to 1, that the i-th image and the i-th text belong together.

@@ -46,15 +46,15 @@ class ImageSide:
         """The model's square of one image, uint8 RGB `[size, size, 3]`. Thread-safe."""
         return np.asarray(transform(as_rgb(image), self._size))
 
-    def preprocess_all(self, images: Iterable[RGBImage]) -> Iterable[Pixels]:
+    def preprocess_all(self, images: Sequence[RGBImage]) -> Iterable[Pixels]:
         """`preprocess` of each, in order, in a bounded number of threads."""
         return self._pool.map(self.preprocess, images)
 
-    def encode(self, pixels: Iterable[Pixels]) -> Vectors:
-        """Rows `[n, dim]` per vector name, not normalised; it waits for the devices once."""
+    def encode(self, pixels: Iterable[Pixels], count: int) -> Vectors:
+        """Rows `[count, dim]` per vector name, not normalised; it waits for the devices once."""
         if self._undecided:
             pixels = self._watched(pixels)
-        vectors = self._embed_all(pixels)
+        vectors = self._embed_all(pixels, count)
         return {name: rows.numpy() for name, rows in vectors.items()}
 
     def _embed(
@@ -74,16 +74,16 @@ class ImageSide:
 
     def _decide(self, sample: list[Pixels]) -> None:
         """Go on with 8-bit weights if the sample's vectors stay where they are, else without."""
-        exact = self._embed_all(sample)
+        exact = self._embed_all(sample, SAMPLE)
         towers = [present(model.vision_model, "c") for model, _ in self._replicas.copies]
         replaced = [quantise(tower) for tower in towers]
-        if not is_faithful(exact, self._embed_all(sample)):
+        if not is_faithful(exact, self._embed_all(sample, SAMPLE)):
             for tower, linears in zip(towers, replaced, strict=True):
                 restore(tower, linears)
 
-    def _embed_all(self, pixels: Iterable[Pixels]) -> dict[str, Tensor]:
-        """Float32 rows `[n, dim]` on the CPU per vector name."""
-        parts = self._replicas.run(self._embed, self._replicas.batches(pixels))
+    def _embed_all(self, pixels: Iterable[Pixels], count: int) -> dict[str, Tensor]:
+        """Float32 rows `[count, dim]` on the CPU per vector name."""
+        parts = self._replicas.run(self._embed, self._replicas.batches(pixels, count))
         return {
             name: torch.cat([torch.zeros(0, dim), *(part[name].cpu() for part in parts)])
             for name, dim in self._dims.items()

@@ -44,7 +44,7 @@ def match(
         return logits.softmax(-1)[:, 1]
 
     tokens = [tokenizer.encode(text, prefix="") for text in texts]
-    parts = replicas.run(score, replicas.batches(zip(pixels, tokens, strict=True)))
+    parts = replicas.run(score, replicas.batches(zip(pixels, tokens, strict=True), len(tokens)))
     return np.concatenate([np.zeros(0, np.float32), *(part.cpu().numpy() for part in parts)])
 
 
@@ -70,5 +70,5 @@ def caption(
         ).tolist()
         return ids
 
-    parts = replicas.run(write, replicas.batches(pixels))
+    parts = replicas.run(write, replicas.batches(pixels, len(pixels)))
     return [tokenizer.decode(ids) for part in parts for ids in part]

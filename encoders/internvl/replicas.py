@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import logging
+import math
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -33,12 +34,13 @@ class Replicas(Generic[M]):
     batch_size: int
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def batches(self, items: Iterable[Item]) -> Iterator[list[Item]]:
-        """Consecutive groups of at most `batch_size` items."""
+    def batches(self, items: Iterable[Item], count: int) -> Iterator[list[Item]]:
+        """Consecutive groups of at most `batch_size` of `count` items, enough for every device."""
+        share = math.ceil(count / len(self.copies))
         batch: list[Item] = []
         for item in items:
             batch.append(item)
-            if len(batch) >= self.batch_size:
+            if len(batch) >= min(self.batch_size, share):
                 yield batch
                 batch = []
         if batch:

@@ -35,7 +35,7 @@ class TextSide:
         """Sorted by length, so that a batch pads to its own longest text, not to 80 tokens."""
         tokens = {text: self._tokenizer.encode(text) for text in texts}
         order = sorted(texts, key=lambda text: len(tokens[text]))
-        batches = self._replicas.batches(tokens[text] for text in order)
+        batches = self._replicas.batches((tokens[text] for text in order), len(order))
         parts = self._replicas.run(_embed, batches)
         return dict(zip(order, np.concatenate([part.cpu().numpy() for part in parts]), strict=True))
 
