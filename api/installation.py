@@ -34,7 +34,16 @@ class Installation:
 
     @cached_property
     def store(self) -> Store:
-        return LocalStore(self.settings.data)
+        settings = self.settings
+        if settings.qdrant_url is None:
+            return LocalStore(settings.data)
+        from indexer.qdrant.store import QdrantStore  # its client takes a second to import
+
+        secret = settings.qdrant_api_key
+        key = secret.get_secret_value() if secret else None
+        return QdrantStore(
+            settings.qdrant_url, settings.data, api_key=key, prefer_grpc=settings.qdrant_grpc
+        )
 
     @cached_property
     def roots(self) -> Roots:

@@ -67,6 +67,7 @@ KINDS: dict[type[Exception], Kind] = {
     indexing.InvalidFilter: Kind(422, "invalid-filter"),
     indexing.InvalidQuery: Kind(422, "invalid-query"),
     indexing.CollectionBusy: Kind(503, "collection-busy", retry_after=2),
+    indexing.BackendUnavailable: Kind(503, "backend-unavailable", retry_after=5, told=False),
     indexing.IndexerError: Kind(500, "storage-failed", told=False),
     encoding.EncoderMismatch: Kind(409, "encoder-mismatch"),
     encoding.InvalidInput: Kind(422, "invalid-input"),

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -38,6 +38,12 @@ class Settings(BaseSettings):
     )
     device: str | None = Field(None, description="Torch device(s), e.g. cuda:0 or cuda:0,cuda:1.")
     dtype: str | None = Field(None, description="Torch dtype, e.g. bfloat16.")
+
+    qdrant_url: str | None = Field(
+        None, description="Keep collections on this Qdrant server, not in the data folder."
+    )
+    qdrant_api_key: SecretStr | None = Field(None, description="Key that the Qdrant server wants.")
+    qdrant_grpc: bool = Field(False, description="Speak gRPC (port 6334) to Qdrant where it can.")
 
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")

@@ -16,6 +16,7 @@ from indexer.base import (
     point_id,
 )
 from indexer.errors import (
+    BackendUnavailable,
     CollectionBusy,
     CollectionDamaged,
     CollectionExists,
@@ -49,6 +50,7 @@ from indexer.local.store import LocalStore
 
 __all__ = [
     "AssetWrite",
+    "BackendUnavailable",
     "Collection",
     "CollectionBusy",
     "CollectionDamaged",

@@ -9,6 +9,7 @@ IndexerError
 ├── InvalidQuery           a query vector, limit or cursor that cannot be answered
 ├── CollectionBusy         another writer held the lock too long (the message names it); try again
 ├── StorageError           the disk failed, is full, or is of a kind we cannot trust
+│   └── BackendUnavailable the server that holds the collections does not answer; try again later
 ├── CollectionDamaged      committed data is missing or does not match its checksum
 └── NewerFormat            a collection that a newer version of polylens wrote
 """
@@ -48,6 +49,10 @@ class CollectionBusy(IndexerError):
 
 class StorageError(IndexerError):
     """The disk failed, is full, or is of a kind that cannot be trusted with a database."""
+
+
+class BackendUnavailable(StorageError):
+    """The server that holds the collections does not answer, or refuses us."""
 
 
 class CollectionDamaged(IndexerError):

@@ -24,7 +24,7 @@ What a condition means:
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, ClassVar, Self, TypeAlias
 from uuid import UUID
@@ -327,6 +327,22 @@ class Filter(_Part):
             raise InvalidFilter(f"filter: {_readable(error.errors()[0])}") from None
         except PydanticCustomError as error:
             raise InvalidFilter(f"filter: {error.message()}") from None
+
+
+def payload_keys(tree: Filter) -> list[str]:
+    """The payload keys that a filter speaks of, each once, in their order."""
+    return [key for key in dict.fromkeys(_keys(tree)) if key != "asset"]
+
+
+def _keys(tree: Filter) -> Iterator[str]:
+    counted = tree.min_should.conditions if tree.min_should else []
+    for condition in [*tree.must, *tree.should, *tree.must_not, *counted]:
+        if isinstance(condition, Filter):
+            yield from _keys(condition)
+        elif isinstance(condition, IsEmpty):
+            yield condition.is_empty.key
+        elif not isinstance(condition, HasId):
+            yield condition.key
 
 
 _CONDITIONS: dict[str, type[_Part]] = {

@@ -12,14 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
+from indexer.checks import check_limit, check_names, checked_query
 from indexer.errors import StorageError
 from indexer.filters import Filter
+from indexer.ledger import LedgerRow
+from indexer.ledger_sql import SqlLedger, record
 from indexer.local import edit, read, verify
 from indexer.local.engine import Engine
 from indexer.local.forks import heed_forks
-from indexer.local.ledger import LocalLedger
-from indexer.local.points import prepare
 from indexer.local.transaction import Transaction
+from indexer.payload import check_payload
+from indexer.points import prepare
 
 T = TypeVar("T")
 
@@ -40,7 +43,7 @@ class LocalCollection:
         self._parts: Engine | None = None
         heed_forks(self)
         self._schema = self._engine().schema
-        self._ledger = LocalLedger(self._commit, self._connection)
+        self._ledger = SqlLedger(self._record, self._connection)
 
     @property
     def name(self) -> str:
@@ -51,7 +54,7 @@ class LocalCollection:
         return self._schema
 
     @property
-    def ledger(self) -> LocalLedger:
+    def ledger(self) -> SqlLedger:
         return self._ledger
 
     def upsert(self, points: Sequence[Point]) -> None:
@@ -72,7 +75,7 @@ class LocalCollection:
 
     def set_payload(self, selector: Selector, payload: Payload) -> int:
         """Set top-level keys; returns how many points were selected. Raises `InvalidPoint`."""
-        edit.check_payload(payload)
+        check_payload(payload)
         return self._commit(lambda t: edit.set_payload(t, selector, payload))
 
     def delete_payload(self, selector: Selector, keys: Sequence[str]) -> int:
@@ -81,7 +84,7 @@ class LocalCollection:
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         """The records of these ids, in their order, unknown ids left out."""
-        read.check_names(with_vectors, self._schema)
+        check_names(with_vectors, self._schema)
         with self._engine().snapshot() as snapshot:
             return read.get(snapshot, ids, with_vectors)
 
@@ -94,8 +97,8 @@ class LocalCollection:
         with_vectors: Sequence[str] = (),
     ) -> Page:
         """Records in id order, `limit` (1 to 10,000) at a time. Raises `InvalidQuery`."""
-        read.check_limit(limit)
-        read.check_names(with_vectors, self._schema)
+        check_limit(limit)
+        check_names(with_vectors, self._schema)
         with self._engine().snapshot() as snapshot:
             return read.scroll(snapshot, filter, limit, after, with_vectors)
 
@@ -116,8 +119,8 @@ class LocalCollection:
 
         The scan is exact. Points of equal score come in id order. Raises `InvalidQuery`.
         """
-        read.check_limit(limit)
-        unit = read.checked_query(query, self._schema, vector)
+        check_limit(limit)
+        unit = checked_query(query, self._schema, vector)
         with self._engine().snapshot() as snapshot:
             return read.search(snapshot, vector, unit, filter, limit)
 
@@ -155,6 +158,9 @@ class LocalCollection:
 
     def _commit(self, operation: Callable[[Transaction], T]) -> T:
         return self._engine().committer.run(operation)
+
+    def _record(self, rows: Sequence[LedgerRow]) -> None:
+        self._commit(lambda transaction: record(transaction.execute, rows))
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

@@ -3,27 +3,24 @@
 from collections.abc import Sequence
 from uuid import UUID
 
+from indexer import payload as payloads
 from indexer.base import AssetWrite, Payload, Schema, Selector
-from indexer.errors import InvalidPoint
 from indexer.filters import Filter
-from indexer.local import ledger
-from indexer.local import payload as payloads
+from indexer.ledger_sql import record
 from indexer.local.commit import Operation
 from indexer.local.filter_sql import Matcher, visible_rows
-from indexer.local.points import check_asset, prepare
 from indexer.local.transaction import Transaction
+from indexer.points import prepare_writes
 
 
 def replace(assets: Sequence[AssetWrite], schema: Schema) -> Operation[None]:
     """Swap the points of assets and record their ledger rows; raises `InvalidPoint` at once."""
-    _check_writes(assets)
-    ledger.check_rows([write.row for write in assets])
-    batch = prepare([point for write in assets for point in write.points], schema)
+    batch = prepare_writes(assets, schema)
 
     def swap(transaction: Transaction) -> None:
         transaction.kill(transaction.of_assets(write.asset for write in assets))
         transaction.upsert(batch)
-        ledger.record(transaction, [write.row for write in assets])
+        record(transaction.execute, [write.row for write in assets])
 
     return swap
 
@@ -60,24 +57,5 @@ def select(transaction: Transaction, selector: Selector) -> list[int]:
     return found
 
 
-def check_payload(payload: Payload) -> None:
-    """Raises `InvalidPoint` unless it could be a payload."""
-    payloads.encode(payload, "the payload given")
-
-
 def _id_bytes(point: UUID) -> bytes:
     return point.bytes
-
-
-def _check_writes(assets: Sequence[AssetWrite]) -> None:
-    seen: set[str] = set()
-    for write in assets:
-        check_asset(write.asset)
-        if write.asset in seen:
-            raise InvalidPoint(f"asset {write.asset!r} is in the batch twice")
-        seen.add(write.asset)
-        if write.row.asset != write.asset:
-            raise InvalidPoint(f"the ledger row of {write.asset!r} is for {write.row.asset!r}")
-        for point in write.points:
-            if point.asset != write.asset:
-                raise InvalidPoint(f"point {point.id} is of {point.asset!r}, not {write.asset!r}")

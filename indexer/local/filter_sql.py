@@ -19,10 +19,11 @@ from indexer.filters import (
     MatchExcept,
     MatchValue,
     RangeCondition,
+    payload_keys,
 )
-from indexer.local.payload import microseconds, scalar_entry
-from indexer.local.transaction import select_in
 from indexer.local.view import Bools, Ints, LeafCache, Rows
+from indexer.payload import microseconds, scalar_entry
+from indexer.sql import select_in
 
 Leaf = MatchCondition | RangeCondition | IsEmpty | HasId
 Query = tuple[str, list[object]]
@@ -84,23 +85,11 @@ class Matcher:
 def unknown_fields(connection: sqlite3.Connection, tree: Filter) -> list[str]:
     """The keys in a filter that no point has, in their order."""
     known = "SELECT 1 FROM kv WHERE key = ? LIMIT 1"
-    keys = dict.fromkeys(key for key in _keys(tree) if key != "asset")
-    return [key for key in keys if not _exists(connection, known, key)]
+    return [key for key in payload_keys(tree) if not _exists(connection, known, key)]
 
 
 def _exists(connection: sqlite3.Connection, sql: str, key: str) -> bool:
     return connection.execute(sql, (key,)).fetchone() is not None
-
-
-def _keys(tree: Filter) -> Iterable[str]:
-    counted = tree.min_should.conditions if tree.min_should else []
-    for condition in [*tree.must, *tree.should, *tree.must_not, *counted]:
-        if isinstance(condition, Filter):
-            yield from _keys(condition)
-        elif isinstance(condition, IsEmpty):
-            yield condition.is_empty.key
-        elif not isinstance(condition, HasId):
-            yield condition.key
 
 
 def _of_ids(connection: sqlite3.Connection, ids: Iterable[bytes]) -> Ints:

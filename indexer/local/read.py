@@ -7,18 +7,14 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.base import Hit, Page, Record, Schema, SearchResult
-from indexer.errors import InvalidQuery
+from indexer import payload as payloads
+from indexer.base import Hit, Page, Record, SearchResult
 from indexer.filters import Filter
-from indexer.local import payload as payloads
 from indexer.local.engine import Snapshot
 from indexer.local.filter_sql import Matcher, unknown_fields
-from indexer.local.points import unit
 from indexer.local.scan import Floats, exact_scores, scan
-from indexer.local.transaction import select_in
 from indexer.local.view import Ints, Rows
-
-MAX_LIMIT = 10_000
+from indexer.sql import select_in
 
 _LIVE = "died IS NULL AND born IS NOT NULL"
 _COLUMNS = "rowid, id, asset, payload"
@@ -63,35 +59,6 @@ def search(
     hits = _hits(snapshot.connection, rows.points[positions], scores, limit)
     missing = unknown_fields(snapshot.connection, tree) if tree else []
     return SearchResult(hits, [f"no point has a field {key!r}" for key in missing])
-
-
-def checked_query(query: object, schema: Schema, name: str) -> Floats:
-    """The query as a unit float32 `[dim]`; raises `InvalidQuery`."""
-    check_names([name], schema)
-    dim = schema.vectors[name]
-    if not isinstance(query, np.ndarray) or query.dtype.kind != "f" or query.shape != (dim,):
-        shape = getattr(query, "shape", type(query).__name__)
-        raise InvalidQuery(f"the query must be an array of {dim} floats for {name!r}; got {shape}")
-    with np.errstate(over="ignore"):
-        vector = query.astype(np.float32)
-    if not np.isfinite(vector).all() or not vector.any():
-        raise InvalidQuery("the query vector is zero, or has NaN or infinite values")
-    row: NDArray[np.float32] = unit(vector[None])[0]
-    return row
-
-
-def check_names(names: Iterable[str], schema: Schema) -> None:
-    """Raises `InvalidQuery` for a vector name that the collection does not have."""
-    for name in names:
-        if name not in schema.vectors:
-            known = ", ".join(schema.vectors)
-            raise InvalidQuery(f"there is no vector name {name!r}; there are: {known}")
-
-
-def check_limit(limit: int) -> None:
-    """Raises `InvalidQuery` unless it is from 1 to `MAX_LIMIT`."""
-    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
-        raise InvalidQuery(f"the limit must be from 1 to {MAX_LIMIT}; got {limit!r}")
 
 
 def _mask(snapshot: Snapshot, rows: Rows, tree: Filter) -> NDArray[np.bool_]:

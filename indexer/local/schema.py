@@ -6,6 +6,7 @@ from uuid import UUID
 
 from indexer.base import Schema
 from indexer.errors import CollectionDamaged, NewerFormat
+from indexer.ledger_sql import create_ledger
 
 MIGRATIONS = (
     """
@@ -53,21 +54,8 @@ MIGRATIONS = (
         crc32 INTEGER NOT NULL,
         points BLOB NOT NULL
     );
-    CREATE TABLE ledger (
-        asset TEXT PRIMARY KEY,
-        status TEXT NOT NULL,
-        reason TEXT NOT NULL,
-        size INTEGER NOT NULL,
-        mtime_ns INTEGER NOT NULL,
-        content_hash TEXT NOT NULL,
-        points INTEGER NOT NULL,
-        attempts INTEGER NOT NULL,
-        fingerprint TEXT NOT NULL,
-        updated REAL NOT NULL
-    ) WITHOUT ROWID;
-    CREATE INDEX ledger_status ON ledger (status, asset);
-    CREATE INDEX ledger_hash ON ledger (content_hash) WHERE status = 'done';
-    """,
+    """
+    + create_ledger("ledger"),
 )
 """Append-only: a collection that was made by migration n is brought up by those after it."""
 

@@ -1,13 +1,13 @@
 """All local collections of an installation: one folder each."""
 
-import re
 import shutil
 import time
 from pathlib import Path
 from uuid import uuid4
 
 from indexer.base import Schema
-from indexer.errors import CollectionExists, InvalidName, UnknownCollection
+from indexer.checks import check_name, check_schema, is_name
+from indexer.errors import CollectionExists, UnknownCollection
 from indexer.local import lock
 from indexer.local.collection import LocalCollection
 from indexer.local.database import FILE, connect_writer, translated
@@ -16,9 +16,6 @@ from indexer.local.rawfile import FOLDER, HEADER_BYTES
 from indexer.local.schema import migrate, write_schema
 
 FOLDER_NAME = "collections"
-_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
-_VECTOR_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
-_MAX_DIM = 65_536
 _STALE_SECONDS = 3600
 
 
@@ -46,13 +43,14 @@ class LocalStore:
             return sorted(
                 path.name
                 for path in self._folder.iterdir()
-                if _NAME.fullmatch(path.name) and (path / FILE).is_file()
+                if is_name(path.name) and (path / FILE).is_file()
             )
 
     def create(self, name: str, schema: Schema) -> LocalCollection:
         """Raises `CollectionExists` or `InvalidName`; `StorageError` on an unsuitable disk."""
-        _check_name(name)
-        _check_schema(schema, self._file_bytes)
+        check_name(name)
+        check_schema(schema)
+        _check_fits(schema, self._file_bytes)
         with translated(f"create collection {name!r}"):
             self._folder.mkdir(parents=True, exist_ok=True)
             refuse_remote(self._folder)
@@ -70,7 +68,7 @@ class LocalStore:
 
         Raises `UnknownCollection`, `InvalidName`, `CollectionDamaged` or `NewerFormat`.
         """
-        _check_name(name)
+        check_name(name)
         opened = self._opened.get(name)
         if opened is not None and opened.is_open():
             return opened
@@ -88,7 +86,7 @@ class LocalStore:
 
     def drop(self, name: str) -> None:
         """Remove a collection and all it holds; raises `UnknownCollection`."""
-        _check_name(name)
+        check_name(name)
         folder = self._folder / name
         if not folder.is_dir():
             raise self._unknown(name)
@@ -141,25 +139,7 @@ class LocalStore:
         return UnknownCollection(f"there is no collection {name!r}; there are: {known}")
 
 
-def _check_name(name: str) -> None:
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
-        raise InvalidName(
-            f"{name!r} cannot name a collection: use 1 to 64 of a-z, 0-9, '-' and '_', beginning "
-            "with a letter or a digit"
-        )
-
-
-def _check_schema(schema: Schema, file_bytes: int) -> None:
-    if not schema.vectors:
-        raise InvalidName("a collection needs at least one vector name")
+def _check_fits(schema: Schema, file_bytes: int) -> None:
     for name, dim in schema.vectors.items():
-        if not isinstance(name, str) or not _VECTOR_NAME.fullmatch(name):
-            raise InvalidName(
-                f"{name!r} cannot name a vector: use 1 to 32 of a-z, 0-9, '-' and '_'"
-            )
-        if isinstance(dim, bool) or not isinstance(dim, int) or not 1 <= dim <= _MAX_DIM:
-            raise InvalidName(
-                f"vector {name!r}: the dimension must be 1 to {_MAX_DIM}; got {dim!r}"
-            )
         if HEADER_BYTES + 4 * dim > file_bytes:
             raise ValueError(f"a raw file of {file_bytes} bytes cannot hold one vector {name!r}")

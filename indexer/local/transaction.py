@@ -1,18 +1,17 @@
 """What one commit changes: rows first, then the raw vectors they need, then their lengths."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.local import payload as payloads
-from indexer.local.points import Prepared
+from indexer import payload as payloads
+from indexer.points import Prepared
+from indexer.sql import select_in
 
-_CHUNK = 1000
 T = TypeVar("T")
 
 
@@ -127,13 +126,3 @@ class Transaction:
             "DELETE FROM kv WHERE key = ? AND type = ? AND value = ? AND point = ?",
             [(*entry, row) for row, found in entries for entry in found],
         )
-
-
-def select_in(
-    connection: sqlite3.Connection, select: str, values: Iterable[object]
-) -> Iterator[tuple[Any, ...]]:
-    """Rows of `SELECT select (values)`, for any number of values; `select` is never user input."""
-    remaining = iter(values)
-    while chunk := list(islice(remaining, _CHUNK)):
-        marks = ",".join("?" * len(chunk))
-        yield from connection.execute(f"SELECT {select} ({marks})", chunk)

@@ -40,3 +40,11 @@ def test_an_unknown_setting_is_refused(tmp_path: Path) -> None:
     (tmp_path / "polylens.toml").write_text("prot = 1\n")
     with pytest.raises(ValidationError, match="prot"):
         Settings()
+
+
+def test_a_key_is_not_shown(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYLENS_QDRANT_API_KEY", "hunter2")
+    settings = Settings()
+    assert settings.qdrant_api_key
+    assert settings.qdrant_api_key.get_secret_value() == "hunter2"
+    assert "hunter2" not in f"{settings!r} {settings.model_dump_json()}"

@@ -42,11 +42,15 @@ Operation = Callable[[Collection | Model], Any]
 
 
 class Generator:
-    """An endless sequence of operations that make sense for what the model holds."""
+    """An endless sequence of operations that make sense for what the model holds.
 
-    def __init__(self, seed: int, batch: int = 6) -> None:
+    `bound` is the largest number that a range is bounded by.
+    """
+
+    def __init__(self, seed: int, batch: int = 6, bound: int = 2**62) -> None:
         self.random = random.Random(seed)
         self.batch = batch
+        self.bound = bound
 
     def operation(self, model: Model) -> tuple[str, Operation]:
         kinds = [self.upsert, self.replace, self.delete, self.set_payload, self.delete_payload]
@@ -159,7 +163,7 @@ class Generator:
         key = self.random.choice(KEYS)
         exact = [value for value in SCALARS if not isinstance(value, float)]
         some = self.random.sample(exact, self.random.randrange(4))
-        low = self.random.choice([-7, 0, 1, 1.5, 2**62])
+        low = self.random.choice([-7, 0, 1, 1.5, self.bound])
         times = ["2024-05-01", "2024-05-01T11:00:00Z", "2024-05-01T12:00:00Z"]
         options: list[dict[str, Any]] = [
             {"key": key, "match": {"value": self.random.choice(exact)}},

@@ -5,9 +5,9 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer.errors import CollectionDamaged
-from indexer.local.points import unit
 from indexer.local.scan import exact_scores, scan
 from indexer.local.view import Rows, Vectors
+from indexer.points import unit
 
 Floats = NDArray[np.float32]
 

@@ -37,6 +37,11 @@ def encode(payload: Payload, owner: str) -> str:
     return text
 
 
+def check_payload(payload: Payload) -> None:
+    """Raises `InvalidPoint` unless it could be a payload."""
+    encode(payload, "the payload given")
+
+
 def decode(text: str) -> Payload:
     payload: Payload = json.loads(text)
     return payload

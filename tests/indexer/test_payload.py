@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from indexer import InvalidPoint
-from indexer.local.payload import MAX_BYTES, Entry, encode, entries
+from indexer.payload import MAX_BYTES, Entry, encode, entries
 
 CASES: list[tuple[dict[str, Any], set[Entry]]] = [
     ({}, set()),

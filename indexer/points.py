@@ -7,9 +7,10 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.base import Point, Schema
+from indexer import payload as payloads
+from indexer.base import AssetWrite, Point, Schema
 from indexer.errors import InvalidPoint
-from indexer.local import payload as payloads
+from indexer.ledger import STATUSES, LedgerRow
 
 _UNIT_TOLERANCE = 5e-7
 
@@ -40,6 +41,25 @@ def prepare(points: Sequence[Point], schema: Schema) -> Prepared:
         batch.texts.append(payloads.encode(point.payload, f"point {point.id}"))
         batch.entries.append(payloads.entries(point.payload))
     return batch
+
+
+def prepare_writes(assets: Sequence[AssetWrite], schema: Schema) -> Prepared:
+    """All points of the assets; raises `InvalidPoint` also for a row that cannot be stored."""
+    _check_writes(assets)
+    check_rows([write.row for write in assets])
+    return prepare([point for write in assets for point in write.points], schema)
+
+
+def check_rows(rows: Sequence[LedgerRow]) -> None:
+    """Raises `InvalidPoint` for a row that cannot be stored."""
+    for row in rows:
+        check_asset(row.asset)
+        if row.status not in STATUSES:
+            raise InvalidPoint(f"ledger row of {row.asset!r}: there is no status {row.status!r}")
+        try:
+            f"{row.reason}{row.content_hash}{row.fingerprint}".encode()
+        except UnicodeEncodeError:
+            raise InvalidPoint(f"ledger row of {row.asset!r}: text is not valid Unicode") from None
 
 
 def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -109,3 +129,17 @@ def _vector(vector: object, dim: int, owner: str) -> NDArray[np.float32]:
     if not vector.any():
         raise InvalidPoint(f"{owner}: the vector is zero, so it has no direction")
     return vector
+
+
+def _check_writes(assets: Sequence[AssetWrite]) -> None:
+    seen: set[str] = set()
+    for write in assets:
+        check_asset(write.asset)
+        if write.asset in seen:
+            raise InvalidPoint(f"asset {write.asset!r} is in the batch twice")
+        seen.add(write.asset)
+        if write.row.asset != write.asset:
+            raise InvalidPoint(f"the ledger row of {write.asset!r} is for {write.row.asset!r}")
+        for point in write.points:
+            if point.asset != write.asset:
+                raise InvalidPoint(f"point {point.id} is of {point.asset!r}, not {write.asset!r}")

@@ -1,0 +1,74 @@
+"""The door: names, schemas, queries and limits, checked alike whichever engine is behind it."""
+
+import re
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.base import Schema
+from indexer.errors import InvalidName, InvalidQuery
+from indexer.points import unit
+
+MAX_LIMIT = 10_000
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
+_VECTOR_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_MAX_DIM = 65_536
+
+
+def is_name(name: object) -> bool:
+    """Whether it can name a collection."""
+    return isinstance(name, str) and _NAME.fullmatch(name) is not None
+
+
+def check_name(name: str) -> None:
+    """Raises `InvalidName` unless it can name a collection."""
+    if not is_name(name):
+        raise InvalidName(
+            f"{name!r} cannot name a collection: use 1 to 64 of a-z, 0-9, '-' and '_', beginning "
+            "with a letter or a digit"
+        )
+
+
+def check_schema(schema: Schema) -> None:
+    """Raises `InvalidName` unless its vectors have names and dimensions that can be stored."""
+    if not schema.vectors:
+        raise InvalidName("a collection needs at least one vector name")
+    for name, dim in schema.vectors.items():
+        if not isinstance(name, str) or not _VECTOR_NAME.fullmatch(name):
+            raise InvalidName(
+                f"{name!r} cannot name a vector: use 1 to 32 of a-z, 0-9, '-' and '_'"
+            )
+        if isinstance(dim, bool) or not isinstance(dim, int) or not 1 <= dim <= _MAX_DIM:
+            raise InvalidName(
+                f"vector {name!r}: the dimension must be 1 to {_MAX_DIM}; got {dim!r}"
+            )
+
+
+def checked_query(query: object, schema: Schema, name: str) -> NDArray[np.float32]:
+    """The query as a unit float32 `[dim]`; raises `InvalidQuery`."""
+    check_names([name], schema)
+    dim = schema.vectors[name]
+    if not isinstance(query, np.ndarray) or query.dtype.kind != "f" or query.shape != (dim,):
+        shape = getattr(query, "shape", type(query).__name__)
+        raise InvalidQuery(f"the query must be an array of {dim} floats for {name!r}; got {shape}")
+    with np.errstate(over="ignore"):
+        vector = query.astype(np.float32)
+    if not np.isfinite(vector).all() or not vector.any():
+        raise InvalidQuery("the query vector is zero, or has NaN or infinite values")
+    row: NDArray[np.float32] = unit(vector[None])[0]
+    return row
+
+
+def check_names(names: Iterable[str], schema: Schema) -> None:
+    """Raises `InvalidQuery` for a vector name that the collection does not have."""
+    for name in names:
+        if name not in schema.vectors:
+            known = ", ".join(schema.vectors)
+            raise InvalidQuery(f"there is no vector name {name!r}; there are: {known}")
+
+
+def check_limit(limit: int) -> None:
+    """Raises `InvalidQuery` unless it is from 1 to `MAX_LIMIT`."""
+    if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
+        raise InvalidQuery(f"the limit must be from 1 to {MAX_LIMIT}; got {limit!r}")

@@ -1,0 +1,107 @@
+"""The ledger as a table of SQLite, whichever database it lies in."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import astuple, fields, replace
+from sqlite3 import Connection
+
+from indexer.ledger import STATUSES, LedgerRow, Status
+from indexer.points import check_rows
+from indexer.sql import select_in
+
+_COLUMNS = ", ".join(field.name for field in fields(LedgerRow))
+_MARKS = ", ".join("?" for _ in fields(LedgerRow))
+_PAGE = 1000
+
+Execute = Callable[[str, Sequence[Sequence[object]]], object]
+"""Runs a statement once for each row of parameters."""
+
+
+def create_ledger(table: str) -> str:
+    """The statements that make the table. Databases have been made by them: they never change."""
+    return f"""
+    CREATE TABLE "{table}" (
+        asset TEXT PRIMARY KEY,
+        status TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        content_hash TEXT NOT NULL,
+        points INTEGER NOT NULL,
+        attempts INTEGER NOT NULL,
+        fingerprint TEXT NOT NULL,
+        updated REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX "{table}_status" ON "{table}" (status, asset);
+    CREATE INDEX "{table}_hash" ON "{table}" (content_hash) WHERE status = 'done';
+    """
+
+
+def record(execute: Execute, rows: Sequence[LedgerRow], table: str = "ledger") -> None:
+    """Insert or overwrite rows as part of a transaction."""
+    now = time.time()
+    execute(
+        f'INSERT OR REPLACE INTO "{table}" ({_COLUMNS}) VALUES ({_MARKS})',  # noqa: S608 - our names
+        [astuple(row if row.updated else replace(row, updated=now)) for row in rows],
+    )
+
+
+class SqlLedger:
+    """Satisfies `indexer.ledger.Ledger`.
+
+    `write` commits rows, by `record`; `read` lends a connection; `table` is a name of ours.
+    """
+
+    def __init__(
+        self,
+        write: Callable[[Sequence[LedgerRow]], None],
+        read: Callable[[], AbstractContextManager[Connection]],
+        table: str = "ledger",
+    ) -> None:
+        self._write = write
+        self._read = read
+        self._select = f'{_COLUMNS} FROM "{table}" WHERE'
+        self._count = f'SELECT status, count(*) FROM "{table}" GROUP BY status'  # noqa: S608
+
+    def record(self, rows: Sequence[LedgerRow]) -> None:
+        """Insert or overwrite rows, durably, without touching any point."""
+        check_rows(rows)
+        self._write(rows)
+
+    def get(self, assets: Sequence[str]) -> dict[str, LedgerRow]:
+        """The rows of these assets, those unknown left out."""
+        found = self._found("asset IN", assets)
+        return {row.asset: row for row in found}
+
+    def by_hash(self, content_hashes: Sequence[str]) -> dict[str, LedgerRow]:
+        """For each content hash, one done asset that has it: the first in URI order."""
+        found = self._found("status = 'done' AND content_hash IN", content_hashes)
+        return {row.content_hash: row for row in sorted(found, key=_asset, reverse=True)}
+
+    def rows(self, status: Status | None = None) -> Iterator[LedgerRow]:
+        """All rows, or those of one status, in URI order; read in pages, not as one snapshot."""
+        condition = "asset > ?" + (" AND status = ?" if status else "")
+        sql = f"SELECT {self._select} {condition} ORDER BY asset LIMIT {_PAGE}"
+        page = [""]
+        while page:
+            with self._read() as connection:
+                parameters = (page[-1], status) if status else (page[-1],)
+                found = [LedgerRow(*row) for row in connection.execute(sql, parameters)]
+            yield from found
+            page = [row.asset for row in found]
+
+    def counts(self) -> dict[Status, int]:
+        """How many assets stand in each status, those with none included."""
+        with self._read() as connection:
+            found = connection.execute(self._count)
+            return dict.fromkeys(STATUSES, 0) | dict(found.fetchall())
+
+    def _found(self, condition: str, values: Sequence[str]) -> list[LedgerRow]:
+        with self._read() as connection:
+            found = select_in(connection, f"{self._select} {condition}", values)
+            return [LedgerRow(*row) for row in found]
+
+
+def _asset(row: LedgerRow) -> str:
+    return row.asset

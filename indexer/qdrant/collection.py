@@ -1,0 +1,189 @@
+"""A collection on a Qdrant server."""
+
+from collections.abc import Iterator, Sequence
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_client import models
+
+from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
+from indexer.checks import check_limit, check_names, checked_query
+from indexer.filters import Filter, payload_keys
+from indexer.ledger import Ledger
+from indexer.payload import check_payload, encode
+from indexer.points import Prepared, prepare, prepare_writes
+from indexer.qdrant.batches import chunks, requests
+from indexer.qdrant.filters import of_assets, translated
+from indexer.qdrant.payloads import loaded, stored_fields, stored_names
+from indexer.qdrant.remote import RemotePoints
+from indexer.qdrant.search import search
+
+_EDITED_AT_ONCE = 1000
+_ASSETS_AT_ONCE = 100
+_LAST_ID = UUID(int=2**128 - 1)
+
+
+class QdrantCollection:
+    """Satisfies `indexer.base.Collection`; made by `QdrantStore`.
+
+    A write is in its place on the server when its method returns. Qdrant has no transactions: a
+    write that raises `BackendUnavailable` may have happened in part, and readers may see a part of
+    it while it runs. Every write may be repeated, and is then as if it had happened once.
+    """
+
+    def __init__(self, name: str, schema: Schema, remote: RemotePoints, ledger: Ledger) -> None:
+        self._name = name
+        self._schema = schema
+        self._remote = remote
+        self._ledger = ledger
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def schema(self) -> Schema:
+        return self._schema
+
+    @property
+    def ledger(self) -> Ledger:
+        """In the installation's own database, not on the server."""
+        return self._ledger
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Store points; one whose id exists is replaced whole. Raises `InvalidPoint`."""
+        self._upsert(prepare(points, self._schema))
+
+    def replace(self, assets: Sequence[AssetWrite]) -> None:
+        """Make each asset's points those given and record its ledger row; `InvalidPoint`.
+
+        New points are stored first, then older ones removed, at last the rows recorded: where it
+        is interrupted the ledger has the old rows, and doing it again mends everything.
+        """
+        self._upsert(prepare_writes(assets, self._schema))
+        for part in chunks(assets, _ASSETS_AT_ONCE):
+            self._remote.delete(_left_over(part))
+        if assets:
+            self._ledger.record([write.row for write in assets])
+
+    def delete(self, selector: Selector) -> int:
+        """Remove points; returns how many there were."""
+        if isinstance(selector, Filter):
+            tree = translated(selector)
+            count = self._remote.count(tree)
+            self._remote.delete(tree)
+            return count
+        ids = [_id(point) for point in self._remote.retrieve(selector, with_payload=False)]
+        for chunk in chunks(ids, _EDITED_AT_ONCE):
+            self._remote.delete(models.PointIdsList(points=list(chunk)))
+        return len(ids)
+
+    def set_payload(self, selector: Selector, payload: Payload) -> int:
+        """Set top-level keys; returns how many points were selected. Raises `InvalidPoint`."""
+        check_payload(payload)
+        fields = stored_fields(payload)
+        ids = []
+        for point in self._select(selector):
+            encode(loaded(point.payload)[1] | payload, "the payload that results")
+            ids.append(_id(point))
+        for chunk in chunks(ids, _EDITED_AT_ONCE):
+            self._remote.set_payload(chunk, fields)
+        return len(ids)
+
+    def delete_payload(self, selector: Selector, keys: Sequence[str]) -> int:
+        """Remove top-level keys; returns how many points were selected."""
+        paths = [path for key in keys for path in stored_names(key)]
+        ids = [_id(point) for point in self._select(selector)]
+        for chunk in chunks(ids, _EDITED_AT_ONCE) if paths else ():
+            self._remote.delete_payload(chunk, paths)
+        return len(ids)
+
+    def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
+        """The records of these ids, in their order, unknown ids left out."""
+        check_names(with_vectors, self._schema)
+        found = {_id(point): _record(point) for point in self._remote.retrieve(ids, with_vectors)}
+        return [found[point] for point in ids if point in found]
+
+    def scroll(
+        self,
+        filter: Filter | None = None,  # noqa: A002 - the field's word for it
+        *,
+        limit: int = 100,
+        after: UUID | None = None,
+        with_vectors: Sequence[str] = (),
+    ) -> Page:
+        """Records in id order, `limit` (1 to 10,000) at a time. Raises `InvalidQuery`."""
+        check_limit(limit)
+        check_names(with_vectors, self._schema)
+        if after == _LAST_ID:
+            return Page([], None)
+        start = None if after is None else UUID(int=after.int + 1)
+        tree = _tree(filter)
+        found = list(self._remote.scroll(tree, with_vectors, start=start, most=limit + 1))
+        records = [_record(point) for point in found[:limit]]
+        return Page(records, records[-1].id if len(found) > limit else None)
+
+    def count(self, filter: Filter | None = None) -> int:  # noqa: A002
+        """How many points match."""
+        return self._remote.count(_tree(filter))
+
+    def search(
+        self,
+        query: NDArray[np.float32],
+        *,
+        vector: str = "default",
+        filter: Filter | None = None,  # noqa: A002
+        limit: int = 10,
+        params: models.SearchParams | None = None,
+    ) -> SearchResult:
+        """The `limit` points (1 to 10,000) of highest cosine to `query` `[dim]`.
+
+        `params` are Qdrant's own (`exact`, `hnsw_ef`, `quantization`), for this search alone; by
+        default the server chooses. Points of equal score come in id order. Raises `InvalidQuery`.
+        """
+        check_limit(limit)
+        unit = checked_query(query, self._schema, vector)
+        request = models.QueryRequest(
+            query=unit.tolist(),
+            using=vector,
+            filter=_tree(filter),
+            params=params,
+            limit=limit,
+            with_payload=True,
+        )
+        return search(self._remote, request, limit, payload_keys(filter) if filter else [])
+
+    def _upsert(self, batch: Prepared) -> None:
+        # One after another: the next request waits until the server has taken in the last.
+        for points in requests(batch):
+            self._remote.upsert(points)
+
+    def _select(self, selector: Selector) -> Iterator[models.Record]:
+        """The points an edit applies to, with payloads."""
+        if isinstance(selector, Filter):
+            return self._remote.scroll(translated(selector))
+        return self._remote.retrieve(selector)
+
+
+def _tree(tree: Filter | None) -> models.Filter | None:
+    return None if tree is None else translated(tree)
+
+
+def _left_over(assets: Sequence[AssetWrite]) -> models.Filter:
+    """The points of these assets that are not among those given."""
+    ids = [str(point.id) for write in assets for point in write.points]
+    return models.Filter(
+        must=[of_assets([write.asset for write in assets])],
+        must_not=[models.HasIdCondition(has_id=list(ids))],
+    )
+
+
+def _id(point: models.Record) -> UUID:
+    return UUID(str(point.id))
+
+
+def _record(point: models.Record) -> Record:
+    vectors = point.vector if isinstance(point.vector, dict) else {}
+    rows = {name: np.array(row, np.float32) for name, row in vectors.items()}
+    return Record(_id(point), *loaded(point.payload), rows)

@@ -1,0 +1,227 @@
+"""A small server that speaks the part of Qdrant's REST interface that we use, and can misbehave.
+
+Behind it is qdrant-client's own engine. Requests and answers go through the client's models, so
+what the real client sends is checked on the way.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import uvicorn
+from pydantic import TypeAdapter
+from pydantic_core import to_jsonable_python
+from qdrant_client import QdrantClient, models
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+Fault = Literal["none", "429", "500", "401", "400", "reset", "lost answer", "half", "slow"]
+"""What happens to one request. `lost answer` is carried out, `half` (of an upsert) in part."""
+
+SLOW_SECONDS = 1.5
+
+Call = Callable[[QdrantClient, str, Any], Any]
+"""Client, name of the collection, body of the request -> result."""
+
+
+@dataclass
+class Loopback:
+    """The next requests meet `faults`, one each, the others `always`; `seen` is what was asked."""
+
+    client: QdrantClient = field(default_factory=lambda: QdrantClient(":memory:"))
+    faults: deque[Fault] = field(default_factory=deque)
+    always: Fault = "none"
+    seen: list[str] = field(default_factory=list)
+    running: int = 0
+    url: str = ""
+
+    def reset(self) -> None:
+        """As it was when it started, once all is done that somebody gave up waiting for."""
+        while self.running:
+            time.sleep(0.01)
+        self.faults.clear()
+        self.always = "none"
+        for collection in self.client.get_collections().collections:
+            self.client.delete_collection(collection.name)
+        self.seen.clear()
+
+
+@contextmanager
+def loopback() -> Iterator[Loopback]:
+    """Serve on a free port until the context ends."""
+    served = Loopback()
+    config = uvicorn.Config(
+        Faults(application(served), served), port=0, log_level="critical", ws="none", lifespan="off"
+    )
+    server = uvicorn.Server(config)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the server did not start"
+        time.sleep(0.005)
+    served.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    yield served
+    server.should_exit = True
+    thread.join(timeout=10)
+    assert not thread.is_alive(), "the server did not stop"
+
+
+class Faults:
+    """Lets each request meet the fault whose turn it is."""
+
+    def __init__(self, app: ASGIApp, served: Loopback) -> None:
+        self.app = app
+        self.served = served
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        faults = self.served.faults
+        fault = faults.popleft() if faults else self.served.always
+        scope["state"] = {"fault": fault}
+        self.served.seen.append(f"{scope['method']} {scope['path']}")
+        self.served.running += 1
+        try:
+            await self._meet(fault, scope, receive, send)
+        finally:
+            self.served.running -= 1
+
+    async def _meet(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
+        if fault in {"none", "half", "slow"}:
+            await self.app(scope, receive, send)
+        elif fault.isdigit():
+            await Response("injected", int(fault), {"retry-after": "1"})(scope, receive, send)
+        else:
+            if fault == "lost answer":
+                await self.app(scope, receive, _nobody)
+            # An answer that is never finished: the connection is cut.
+            headers = [(b"content-length", b"100")]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+
+
+async def _nobody(_: Any) -> None:  # noqa: ANN401
+    """Hears an answer and says nothing."""
+
+
+def application(served: Loopback) -> Starlette:
+    """Answers each of `ROUTES` by a call of the engine's, one at a time."""
+    lock = threading.Lock()
+
+    def route(method: str, path: str, body: Any, call: Call) -> Route:  # noqa: ANN401
+        adapter = TypeAdapter(body)
+
+        async def endpoint(request: Request) -> Response:
+            asked = adapter.validate_json(await request.body() or b"null")
+            name = request.path_params.get("name", "")
+            return await run_in_threadpool(answer, request.state.fault, name, asked)
+
+        def answer(fault: Fault, name: str, asked: Any) -> Response:  # noqa: ANN401
+            if fault == "slow":
+                time.sleep(SLOW_SECONDS)
+            if fault == "half":
+                asked = models.PointsList(points=asked.points[: (len(asked.points) + 1) // 2])
+            try:
+                with lock:
+                    result = call(served.client, name, asked)
+            except ValueError as error:
+                return JSONResponse({"status": {"error": str(error)}}, _status(error))
+            if fault == "half":
+                return Response("injected", 500)
+            return JSONResponse({"result": to_jsonable_python(result), "status": "ok", "time": 0.0})
+
+        return Route(path, endpoint, methods=[method])
+
+    return Starlette(routes=[route(*parts) for parts in ROUTES])
+
+
+def _status(error: ValueError) -> int:
+    text = str(error)
+    return 404 if "not found" in text else 409 if "already exists" in text else 400
+
+
+def _create(client: QdrantClient, name: str, body: models.CreateCollection) -> bool:
+    vectors = body.vectors
+    return client.create_collection(name, vectors_config=vectors, metadata=body.metadata)
+
+
+def _index(client: QdrantClient, name: str, _: models.CreateFieldIndex) -> models.UpdateResult:
+    """The engine has no indexes."""
+    client.get_collection(name)
+    return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)
+
+
+def _retrieve(client: QdrantClient, name: str, body: models.PointRequest) -> list[models.Record]:
+    payload, vectors = bool(body.with_payload), body.with_vector or False
+    return client.retrieve(name, body.ids, with_payload=payload, with_vectors=vectors)
+
+
+def _scroll(client: QdrantClient, name: str, body: models.ScrollRequest) -> models.ScrollResult:
+    found, after = client.scroll(
+        name,
+        body.filter,
+        body.limit or 10,
+        offset=body.offset,
+        with_payload=bool(body.with_payload),
+        with_vectors=body.with_vector or False,
+    )
+    return models.ScrollResult(points=found, next_page_offset=after)
+
+
+POINTS = "/collections/{name}/points"
+ROUTES: list[tuple[str, str, Any, Call]] = [
+    ("GET", "/collections", None, lambda client, _, __: client.get_collections()),
+    ("GET", "/collections/{name}", None, lambda client, name, _: client.get_collection(name)),
+    ("PUT", "/collections/{name}", models.CreateCollection, _create),
+    ("DELETE", "/collections/{name}", None, lambda client, name, _: client.delete_collection(name)),
+    (
+        "GET",
+        "/collections/{name}/exists",
+        None,
+        lambda client, name, _: {"exists": client.collection_exists(name)},
+    ),
+    ("PUT", "/collections/{name}/index", models.CreateFieldIndex, _index),
+    (
+        "PUT",
+        POINTS,
+        models.PointsList,
+        lambda client, name, body: client.upsert(name, body.points),
+    ),
+    ("POST", POINTS, models.PointRequest, _retrieve),
+    ("POST", f"{POINTS}/scroll", models.ScrollRequest, _scroll),
+    (
+        "POST",
+        f"{POINTS}/count",
+        models.CountRequest,
+        lambda client, name, body: client.count(name, body.filter, exact=True),
+    ),
+    (
+        "POST",
+        f"{POINTS}/query/batch",
+        models.QueryRequestBatch,
+        lambda client, name, body: client.query_batch_points(name, body.searches),
+    ),
+    (
+        "POST",
+        f"{POINTS}/delete",
+        models.PointsSelector,
+        lambda client, name, body: client.delete(name, body),
+    ),
+    (
+        "POST",
+        f"{POINTS}/payload",
+        models.SetPayload,
+        lambda client, name, body: client.set_payload(name, body.payload, body.points),
+    ),
+    (
+        "POST",
+        f"{POINTS}/payload/delete",
+        models.DeletePayload,
+        lambda client, name, body: client.delete_payload(name, body.keys, body.points),
+    ),
+]
