@@ -19,6 +19,8 @@ def walk(
 ) -> Iterator[Item]:
     """Every file below `root` in name order, or `root` itself where it is a file.
 
+    Assets begin with the real path of `root`, its links and `..` resolved.
+
     Names that begin with a dot are left out. A glob is compared, without regard to case, with the
     name and with the path below `root`; its `*` crosses folders. A file is taken when a glob of
     `include` (if there are any) fits it and none of `exclude` does; an excluded folder is not
@@ -27,7 +29,7 @@ def walk(
 
     Raises `PathNotFound` or `NothingFound`, at the call.
     """
-    root = root.absolute()
+    root = root.resolve()  # however it is spelled, a file is one asset
     if not root.exists():
         raise PathNotFound(f"{root} does not exist")
     if not root.is_dir():

@@ -39,6 +39,17 @@ def test_assets_are_absolute_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     assert item.path == tmp_path / "in/ä b#c?.jpg"
 
 
+def test_a_file_has_one_asset_however_its_folder_is_spelled(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    touch(tmp_path, "in/a.jpg")
+    (tmp_path / "link").symlink_to(tmp_path / "in")
+    monkeypatch.chdir(tmp_path / "in")
+    spellings = [tmp_path / "in", tmp_path / "link", Path(), Path("../in"), Path("a.jpg")]
+    assets = {item.asset for spelling in spellings for item in walk(spelling)}
+    assert assets == {(tmp_path / "in/a.jpg").resolve().as_uri()}
+
+
 def test_names_of_any_bytes_have_assets(tmp_path: Path) -> None:
     for name in (b"new\nline.jpg", b"latin-\xe9.jpg"):
         (Path(os.fsdecode(bytes(tmp_path) + b"/" + name))).write_bytes(b"x")
