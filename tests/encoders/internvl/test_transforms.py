@@ -40,3 +40,13 @@ def test_any_shape_becomes_a_square(transform: Transform, size: tuple[int, int])
 def test_a_sliver_whose_long_side_would_explode_is_refused(transform: Transform) -> None:
     with pytest.raises(InvalidInput, match="2 x 16384 pixels: one side is more than 100 times"):
         transform(Image.new("RGB", (2, 16384)), 224)
+
+
+@pytest.mark.parametrize("axis", [0, 1])
+def test_an_odd_margin_is_rounded_or_floored(axis: int) -> None:
+    """Of 45.5 pixels, classification leaves out 46 and the processor 45, whichever side is long."""
+    shape = [150, 150, 3]
+    shape[axis] = 211
+    noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8))
+    rounded, floored = np.asarray(crop(noise, 224)), np.asarray(processor_crop(noise, 224))
+    np.testing.assert_array_equal(np.delete(rounded, -1, axis), np.delete(floored, 0, axis))
