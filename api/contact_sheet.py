@@ -61,7 +61,8 @@ class ContactSheet:
     def _section(self, section: Section) -> str:
         poor = section.answer.good_match is False
         note = " · ".join(filter(None, [section.note, "no good match; the closest:" * poor]))
-        hits = "\n".join(map(self._figure, section.answer.hits))
+        good = [hit for hit in section.answer.hits if hit.good_match is not False]
+        hits = "\n".join(map(self._figure, good or section.answer.hits))
         return (
             f'<section class="{"poor" if poor else "good"}"><h2 dir="auto">'
             f"{html.escape(section.heading)}<small>{html.escape(note)}</small></h2>\n"

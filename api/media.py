@@ -5,11 +5,11 @@ import re
 import stat
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from urllib.parse import unquote_to_bytes, urlsplit
 
 from api.installation import Installation
 from api.problems import Refusal
 from indexer import Record
+from ingestion.items import local_path
 
 UPLOAD = re.compile(r"media:([0-9a-f]{16,128})")
 UNKNOWN_TYPE = "application/octet-stream"
@@ -79,21 +79,12 @@ class Originals:
         return self._installation.media / content_hash[:2] / content_hash
 
     def _ingested(self, record: Record) -> Path:
-        path = file_path(record.asset)
+        path = local_path(record.asset)
         if path is None or not self._installation.roots.allow(path):
             raise Refusal(
                 403, "outside-roots", "the original lies outside the folders that may be served"
             )
         return path.resolve()
-
-
-def file_path(asset: str) -> Path | None:
-    """The path of a local `file:///` URI, None of any other."""
-    parts = urlsplit(asset)
-    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
-        return None
-    path = unquote_to_bytes(parts.path)
-    return None if b"\0" in path else Path(os.fsdecode(path))
 
 
 def content_type(name: str) -> str:

@@ -2,8 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, StringConstraints
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -12,6 +13,7 @@ from pydantic_settings import (
 )
 
 MIB = 1024 * 1024
+Digest = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")]
 
 
 def default_data() -> Path:
@@ -50,7 +52,7 @@ class Settings(BaseSettings):
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names accepted besides the address bound to."
     )
-    api_keys: list[str] = Field(
+    api_keys: list[Digest] = Field(
         default_factory=list, description="SHA-256 hex digests of the keys that may use the API."
     )
     roots: list[Path] = Field(

@@ -15,6 +15,7 @@ from ingestion.items import Item
 from ingestion.options import IngestOptions, Limits, VideoOptions
 from ingestion.pipeline import ingest
 from ingestion.progress import FileEvent, Progress, Rates, Report
+from ingestion.vanished import below, forget, vanished
 from ingestion.video import read_frame
 
 __all__ = [
@@ -33,9 +34,12 @@ __all__ = [
     "Rates",
     "Report",
     "VideoOptions",
+    "below",
+    "forget",
     "ingest",
     "load_image",
     "plan",
     "read_frame",
+    "vanished",
     "walk",
 ]

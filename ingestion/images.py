@@ -11,12 +11,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError
 
 from ingestion.colour import to_rgb
 from ingestion.errors import MediaError
 from ingestion.exif import photo_payload
-from ingestion.formats import AVIF, BMP, GIF, HEAD_BYTES, HEIF, JPEG, PNG, TIFF, WEBP, identify
+from ingestion.formats import AVIF, BMP, GIF, HEAD_BYTES, HEIF, JPEG, PNG, TIFF, WEBP, sniff
 from ingestion.options import Limits
 
 PLUGINS = {
@@ -72,7 +72,9 @@ class Picture:
     def __init__(self, data: bytes, limits: Limits = DEFAULT_LIMITS) -> None:
         _hush_pillow()
         _check_bytes(data, limits)
-        found = identify(Path("upload.jpg"), data[:HEAD_BYTES])
+        found = sniff(data[:HEAD_BYTES])
+        if found is None:
+            raise MediaError("not an image of a format we read" if data else "the file is empty")
         if found not in PLUGINS:
             raise MediaError(f"a video ({found.name}), not an image")
         if found is HEIF:
@@ -153,6 +155,8 @@ def _reasons(format_: str) -> Iterator[None]:
         yield
     except MemoryError as error:
         raise MediaError("too large for the memory there is") from error
+    except UnidentifiedImageError as error:
+        raise MediaError(f"damaged, or a kind of {format_} that we do not read") from error
     except Exception as error:
         raise MediaError(f"the {format_} data is damaged or cut short: {error}") from error
 

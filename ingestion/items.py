@@ -1,8 +1,10 @@
 """One media file to ingest: what every source yields."""
 
+import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote_to_bytes, urlsplit
 
 
 @dataclass(frozen=True)
@@ -24,3 +26,12 @@ class Item:
         """The item of a local file, its asset a `file:///` URI."""
         path = path.absolute()
         return cls(path.as_uri(), path, skip=skip)
+
+
+def local_path(asset: str) -> Path | None:
+    """The path of a local `file:///` URI, None of any other."""
+    parts = urlsplit(asset)
+    if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
+        return None
+    path = unquote_to_bytes(parts.path)
+    return None if b"\0" in path else Path(os.fsdecode(path))

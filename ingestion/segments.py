@@ -1,5 +1,6 @@
 """Which frames of a video make which point, and what each point says."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -122,9 +123,13 @@ def samples(timeline: Timeline, options: VideoOptions) -> list[Sample]:
 
 
 def uniform(total: int, count: int) -> list[int]:
-    """`count` frames of `total`, each in the middle of its interval, as InternVL samples."""
-    interval = max(total // count, 1)
-    return sorted({min(interval * at + interval // 2, total - 1) for at in range(count)})
+    """At most `count` frames of `total`: the middles of equal intervals, as InternVL samples.
+
+    The public text-to-video script fails where an index lies past the end or the intervals run out
+    before `count`; here the last frame is taken, or there are fewer.
+    """
+    interval = math.ceil(total / count)
+    return [min(start + interval // 2, total - 1) for start in range(0, total, interval)]
 
 
 @dataclass

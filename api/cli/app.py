@@ -5,10 +5,12 @@ Exit codes: 0 done; 1 could not be done (the message says why and what to do); 2
 """
 
 import sys
+import tomllib
 
 import typer
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
 
 from api.cli.demo import demo
 from api.cli.doctor import doctor
@@ -17,7 +19,7 @@ from api.cli.models import models
 from api.cli.search import search
 from api.cli.serve import serve
 from encoders import EncoderError
-from indexer import IndexerError
+from indexer import IndexerError, UnknownCollection
 from ingestion.errors import IngestError
 from retrieval import RetrievalError
 
@@ -38,12 +40,16 @@ def main() -> None:
     """Run the command line; the exit code is described above."""
     try:
         app()
+    except UnknownCollection as error:
+        _fail(f"{error}. Make it with: polylens ingest FOLDER, or name another with -c")
     except DOMAIN_ERRORS as error:
         _fail(str(error))
+    except SettingsError as error:
+        _fail(f'{error}: lists are written as JSON, e.g. ["a", "b"]')
+    except tomllib.TOMLDecodeError as error:
+        _fail(f"the settings file is not TOML: {error}")
     except ValidationError as error:
         _fail("; ".join(_setting(problem) for problem in error.errors()))
-    except KeyboardInterrupt:
-        sys.exit(130)
 
 
 def _setting(problem: ErrorDetails) -> str:

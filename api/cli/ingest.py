@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from api.cli.options import CollectionName, Data, Device, EncoderName, installation
-from api.cli.progress import console, follow, show_plan
+from api.cli.progress import console, follow, show_left_out, show_plan
+from indexer import Collection, LedgerRow
 
 if TYPE_CHECKING:
     from ingestion import Item
@@ -24,6 +25,8 @@ def ingest(
     exclude: Annotated[list[str] | None, typer.Option(help="Not paths that match this.")] = None,
     follow_symlinks: Annotated[bool, typer.Option(help="Also enter linked folders.")] = False,
     retry_failed: Annotated[bool, typer.Option(help="Try what failed before again.")] = False,
+    prune: Annotated[bool, typer.Option(help="Forget files that are gone.")] = False,
+    list_all: Annotated[bool, typer.Option(help="Name every file that was left out.")] = False,
     dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
     data: Data = None,
     collection: CollectionName = None,
@@ -53,10 +56,32 @@ def ingest(
             polylens.roots.add(source)
         console.print(f"Into collection [bold]{name}[/] with encoder [bold]{using.info.name}[/]")
         report = follow(run(items, using, target, options))
+        _tidy(target, sources, prune=prune)
+        show_left_out(_left_out(target, sources), every=list_all)
     if report.done + report.unchanged == 0:
         raise typer.Exit(1)
-    if report.failed:
+    if report.failed + report.failed_before:
         raise typer.Exit(SOME_FAILED)
+
+
+def _left_out(collection: Collection, sources: list[Path]) -> Iterator[LedgerRow]:
+    """What the ledger has of these sources as failed or skipped, in this run or an earlier one."""
+    from ingestion import below
+
+    for status in ("failed", "skipped"):
+        rows = collection.ledger.rows(status)
+        yield from (row for row in rows if below(row.asset, sources))
+
+
+def _tidy(collection: Collection, sources: list[Path], *, prune: bool) -> None:
+    """Forget the files that are gone, or say that there are some."""
+    from ingestion import forget, vanished
+
+    gone = list(vanished(collection.ledger, sources))
+    if gone and prune:
+        console.print(f"{forget(collection, gone)} files are gone, and forgotten")
+    elif gone:
+        console.print(f"{len(gone)} files are gone but still found: --prune forgets them")
 
 
 def _distinct(items: Iterable["Item"]) -> Iterator["Item"]:

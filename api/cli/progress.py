@@ -1,5 +1,6 @@
 """A running ingestion, for people."""
 
+from collections import Counter
 from collections.abc import Iterable
 from urllib.parse import unquote
 
@@ -7,10 +8,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from indexer import LedgerRow
 from ingestion import Plan, Report
 from ingestion import Progress as Snapshot
 
-MOST_SHOWN = 20  # failures printed one by one
+MOST_SHOWN = 20  # files named one by one
 
 console = Console(highlight=False)
 
@@ -18,24 +20,46 @@ console = Console(highlight=False)
 def follow(snapshots: Iterable[Snapshot]) -> Report:
     """Show progress until the end, then the reconciled counts, which are returned."""
     columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
+        BarColumn(20),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("[dim]{task.fields[rates]}"),
+        TextColumn("{task.description}"),
     )
-    failures = 0
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("ingesting", total=None, rates="")
-        for snapshot in snapshots:
-            failures += _tell(snapshot, failures)
-            bar.update(
-                task, completed=_settled(snapshot), total=snapshot.total, rates=_rates(snapshot)
-            )
+        task = bar.add_task("", total=None)
+        try:
+            for snapshot in snapshots:
+                settled, rates = _settled(snapshot), _rates(snapshot)
+                bar.update(task, completed=settled, total=snapshot.total, description=rates)
+        except KeyboardInterrupt:
+            console.print("Stopped. What was done is kept: repeat the command to go on.")
+            raise
     if snapshot.report is None:
         raise RuntimeError("an ingestion ended without its report")
     _summarise(snapshot.report)
     return snapshot.report
+
+
+def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
+    """Say why files are not searchable: failures by name, files that are not media by reason.
+
+    Only the first failures are named unless `every` is set; then skipped files are, too.
+    """
+    shown = 0
+    skipped: Counter[str] = Counter()
+    for row in rows:
+        if row.status == "skipped" and not every:
+            skipped[row.reason] += 1
+        elif shown < MOST_SHOWN or every:
+            name, reason = escape(_name(row.asset)), escape(row.reason)
+            console.print(f"[red]{row.status}[/] {name}: {reason}", soft_wrap=True)
+            shown += 1
+        else:
+            shown += 1
+    if shown > MOST_SHOWN and not every:
+        console.print(f"... and {shown - MOST_SHOWN} more: --list-all names every one")
+    for reason, count in skipped.most_common():
+        console.print(f"[dim]skipped {count}: {escape(reason)}", soft_wrap=True)
 
 
 def show_plan(plan: Plan) -> None:
@@ -59,22 +83,9 @@ def _settled(snapshot: Snapshot) -> int:
 def _rates(snapshot: Snapshot) -> str:
     rates = snapshot.rates
     return (
-        f"decode {rates.decode:.0f} files/s · encode {rates.encode:.0f} images/s "
-        f"· write {rates.write:.0f} points/s"
+        f"[dim]decode {rates.decode:.0f}/s · encode {rates.encode:.0f}/s "
+        f"· write {rates.write:.0f}/s"
     )
-
-
-def _tell(snapshot: Snapshot, failures: int) -> int:
-    """Print a failure, the first few of them; returns 1 if there was one."""
-    event = snapshot.event
-    if event is None or event.status != "failed":
-        return 0
-    if failures < MOST_SHOWN:
-        reason = escape(event.reason)
-        console.print(f"[red]failed[/] {escape(_name(event.asset))}: {reason}", soft_wrap=True)
-    elif failures == MOST_SHOWN:
-        console.print("[red]...[/] further failures are in the ledger, not shown here")
-    return 1
 
 
 def _name(asset: str) -> str:
@@ -89,13 +100,9 @@ def _summarise(report: Report) -> None:
         f"{report.points} points written in {report.seconds:.1f} s",
         soft_wrap=True,
     )
-    if report.failed_before:
-        console.print(
-            f"{report.failed_before} of the unchanged failed before: --retry-failed tries again"
-        )
     if report.done:
         console.print(
-            f"[dim]each stage alone: decode {rates.decode:.1f} files/s, "
+            f"[dim]each stage by itself: decode {rates.decode:.1f} files/s, "
             f"encode {rates.encode:.1f} images/s, write {rates.write:.0f} points/s",
             soft_wrap=True,
         )

@@ -31,6 +31,8 @@ def table(answer: Answer) -> Table:
     rows.add_column("file", overflow="fold")
     rows.add_column("moment")
     for rank, found in enumerate(answer.hits, 1):
+        if found.good_match is False and rank > 1 and answer.hits[rank - 2].good_match:
+            rows.add_row("", "", "[dim]probably not, but closest after these:[/]", "")
         style = "dim" if found.good_match is False else ""
         score = f"{found.score:.3f}"
         rows.add_row(str(rank), score, escape(place(found)), moment(found), style=style)

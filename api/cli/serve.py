@@ -1,5 +1,6 @@
 """`polylens serve`"""
 
+import socket
 from typing import Annotated
 
 import typer
@@ -29,6 +30,19 @@ def serve(
             app = create_app(polylens)
         except InsecureSettings as error:
             raise typer.BadParameter(str(error)) from error
-        shown = f"[{settings.host}]" if ":" in settings.host else settings.host
-        typer.echo(f"polylens is at http://{shown}:{settings.port}/ (Ctrl+C stops it)")
-        uvicorn.run(app, host=settings.host, port=settings.port, log_level="warning")
+        with _listen(settings.host, settings.port) as listener:
+            shown = f"[{settings.host}]" if ":" in settings.host else settings.host
+            port = listener.getsockname()[1]
+            typer.echo(f"polylens is at http://{shown}:{port}/ (Ctrl+C stops it)")
+            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """A bound socket, so that a port that is taken is told before anything else is said."""
+    try:
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"cannot listen on {host}:{port}: {reason}; choose another with --port"
+        raise typer.BadParameter(message) from error

@@ -53,7 +53,7 @@ def run(polylens: Installation) -> bool:
     failed = [outcome.wanted.text for outcome in outcomes if not outcome.passed]
     if failed:
         console.print(f"[red]Not as expected:[/] {escape(', '.join(failed))}")
-    _say_next(polylens, "demo")
+    _say_next(polylens)
     return not failed
 
 
@@ -63,7 +63,12 @@ def run_on(polylens: Installation, folder: Path) -> None:
     outcomes = _ask(polylens, collection, Script.load().queries)
     console.print(_table(outcomes, judged=False))
     _write_sheet(polylens, collection, outcomes)
-    _say_next(polylens, "my-media")
+    console.print(
+        "\nNext:\n"
+        '  [bold].venv/bin/polylens search -c my-media "a dog on the beach"[/]\n'
+        "  [bold].venv/bin/polylens serve[/]   and open "
+        f"http://127.0.0.1:{polylens.settings.port}/?c=my-media"
+    )
 
 
 def _ingest(polylens: Installation, folder: Path, name: str) -> Collection:
@@ -118,12 +123,12 @@ def _write_sheet(polylens: Installation, collection: Collection, outcomes: list[
     console.print(f"\nThe hits as pictures: [bold]{escape(path.as_uri())}", soft_wrap=True)
 
 
-def _say_next(polylens: Installation, collection: str) -> None:
+def _say_next(polylens: Installation) -> None:
     console.print(
         "\nNext, with your own folder:\n"
         "  [bold].venv/bin/polylens ingest ~/Pictures[/]\n"
         '  [bold].venv/bin/polylens search "a dog on the beach"[/]\n'
         "  [bold].venv/bin/polylens serve[/]   and open "
-        f"http://127.0.0.1:{polylens.settings.port}/?c={collection}",
+        f"http://127.0.0.1:{polylens.settings.port}/?c=demo",
         highlight=False,
     )

@@ -1,3 +1,6 @@
+import socket
+from pathlib import Path
+
 import pytest
 
 from tests.api.cli.conftest import Run
@@ -19,6 +22,29 @@ def test_a_setting_of_the_wrong_type_is_named(run: Run, monkeypatch: pytest.Monk
     ran = run("search", "x")
     assert ran.code == 1
     assert "setting 'port'" in ran.err
+
+
+def test_a_list_that_is_no_list_is_explained(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYLENS_API_KEYS", "secret")
+    ran = run("search", "x")
+    assert ran.code == 1
+    assert "lists are written as JSON" in ran.err
+    monkeypatch.setenv("POLYLENS_API_KEYS", '["secret"]')
+    assert "setting 'api_keys.0'" in run("search", "x").err
+
+
+def test_a_settings_file_with_a_syntax_error(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "polylens.toml").write_text("port = = 1")
+    ran = run("search", "x")
+    assert ran.code == 1
+    assert "not TOML" in ran.err
+
+
+def test_a_port_that_is_taken(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ran = run("serve", "--port", taken.getsockname()[1])
+    assert ran.code == 2
+    assert "--port" in ran.err
 
 
 def test_models_lists_what_runs_here(run: Run) -> None:

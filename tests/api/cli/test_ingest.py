@@ -33,8 +33,36 @@ def test_a_bad_file_is_told_and_the_run_goes_on(run: Run, photos: Path) -> None:
     assert "broken.jpg" in ran.out
     assert "4 done" in ran.out
     assert "1 failed" in ran.out
+    again = run("ingest", photos)
+    assert again.code == 3
+    assert "failed" in again.out
+    assert "broken.jpg" in again.out
     retried = run("ingest", photos, "--retry-failed")
-    assert retried.code == 3
+    assert "1 failed" in retried.out
+
+
+def test_what_was_skipped_is_told_by_reason(run: Run, photos: Path) -> None:
+    (photos / "notes.txt").write_text("no picture")
+    assert "skipped 1: not an image or a video" in run("ingest", photos).out
+    assert "notes.txt" in run("ingest", photos, "--list-all").out
+
+
+def test_many_failures_are_counted_and_listed_on_demand(run: Run, photos: Path) -> None:
+    for number in range(23):
+        (photos / f"broken{number}.jpg").write_bytes(b"")
+    assert "... and 3 more: --list-all names every one" in run("ingest", photos).out
+    assert run("ingest", photos, "--list-all").out.count("the file is empty") == 23
+
+
+def test_a_file_that_is_gone_is_told_and_forgotten_on_demand(run: Run, photos: Path) -> None:
+    run("ingest", photos)
+    (photos / "red.jpg").rename(photos.parent / "elsewhere.jpg")
+    assert "1 files are gone but still found: --prune forgets them" in run("ingest", photos).out
+    assert "1 files are gone, and forgotten" in run("ingest", photos, "--prune").out
+    assert "red.jpg" not in run("search", "red").out
+    (photos.parent / "elsewhere.jpg").rename(photos / "red.jpg")
+    assert "1 done" in run("ingest", photos).out
+    assert "red.jpg" in run("search", "red").out
 
 
 def test_a_dry_run_writes_nothing(run: Run, photos: Path, tmp_path: Path) -> None:

@@ -9,11 +9,10 @@ import pytest
 from encoders import unit
 from encoders.internvl.encoder import InternVLEncoder
 from encoders.internvl.transforms import processor_crop
-from encoders.internvl.video import frame_indices
 from indexer import LocalStore, Schema, point_id
 from ingestion import IngestOptions, ingest, walk
 from ingestion.formats import identify
-from ingestion.segments import WHOLE, Clip
+from ingestion.segments import WHOLE, Clip, uniform
 from tests import media
 from tests.encoders.internvl.tiny import load_facts
 
@@ -28,7 +27,7 @@ def test_indices_equal_the_reference_inside_the_video(case: dict[str, object]) -
     assert isinstance(length, int)
     assert isinstance(count, int)
     assert isinstance(expected, list)
-    ours = frame_indices(length, count)
+    ours = uniform(length, count)
     assert ours == [min(index, length - 1) for index in expected]
     assert len(ours) <= count
 
