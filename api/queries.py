@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
+from PIL import Image
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
@@ -30,12 +31,15 @@ async def read_search(request: Request) -> tuple[SearchRequest, list[bytes]]:
         return _parse(SearchRequest, await request.body()), []
     if kind != FORM:
         raise Refusal(415, "unknown-content-type", f"send {JSON} or {FORM}")
-    async with request.form(max_files=MAX_PARTS, max_fields=1) as form:
-        _check_fields(form)
-        query = form.get("query", "{}")
-        pictures = [
-            await file.read() for file in form.getlist("image") if not isinstance(file, str)
-        ]
+    try:
+        async with request.form(max_files=MAX_PARTS, max_fields=1) as form:
+            _check_fields(form)
+            query = form.get("query", "{}")
+            pictures = [
+                await file.read() for file in form.getlist("image") if not isinstance(file, str)
+            ]
+    except UnicodeError as error:  # of the charset that the form claims
+        raise Refusal(400, "bad-form", "the form is not in the charset it names") from error
     return _parse(SearchRequest, str(query)), pictures
 
 
@@ -50,7 +54,7 @@ def _check_fields(form: FormData) -> None:
 def to_query(request: SearchRequest, pictures: Sequence[bytes], limits: Limits) -> Query:
     """Decode the pictures; those sent as files weigh 1. Raises `MediaError`, `InvalidQuery`."""
     parts = [_part(part, limits) for part in request.parts]
-    parts += [Part(image=load_image(picture, limits, SIDE)) for picture in pictures]
+    parts += [Part(image=_picture(picture, limits)) for picture in pictures]
     return Query(parts, request.filter, request.limit, request.group, request.vector)
 
 
@@ -66,7 +70,14 @@ def to_answer(answer: Answer) -> SearchAnswer:
 def _part(part: QueryPart, limits: Limits) -> Part:
     if part.image is None:
         return Part(weight=part.weight, text=part.text, point=part.point)
-    return Part(weight=part.weight, image=load_image(part.image, limits, SIDE))
+    return Part(weight=part.weight, image=_picture(part.image, limits))
+
+
+def _picture(data: bytes, limits: Limits) -> Image.Image:
+    """No larger than an encoder needs, so that many in one request do not add up."""
+    picture = load_image(data, limits, SIDE)
+    picture.thumbnail((2 * SIDE, 2 * SIDE))
+    return picture
 
 
 def _hit(found: Found) -> HitOut:

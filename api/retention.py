@@ -1,20 +1,30 @@
 """What goes when a collection goes: its thumbnails, and the uploads that nobody else has."""
 
+import logging
 from pathlib import Path
 from uuid import UUID
 
 from api.installation import Installation
 from api.media import UPLOAD
-from indexer import Collection, Store
+from indexer import Collection, IndexerError, Store, UnknownCollection
+
+logger = logging.getLogger("polylens")
 
 
 def drop(installation: Installation, name: str) -> None:
     """Remove a collection and what was kept for it alone; raises `UnknownCollection`."""
-    collection = installation.store.open(name)
-    uploads = _uploads(collection)
-    points = _points(collection)
-    installation.store.drop(name)
-    for asset in uploads - _still_used(installation.store, uploads):
+    store = installation.store
+    try:
+        collection = store.open(name)
+        uploads, points = _uploads(collection), _points(collection)
+        unused = uploads - _still_used(store, uploads, besides=name)
+    except UnknownCollection:
+        raise
+    except IndexerError as error:
+        logger.error("dropping %r: what it used is kept, as not all can be read: %s", name, error)
+        unused, points = set(), set()
+    store.drop(name)
+    for asset in unused:
         content_hash = asset.removeprefix("media:")
         (installation.media / content_hash[:2] / content_hash).unlink(missing_ok=True)
     _remove_thumbnails(installation.media / "thumbs", points)
@@ -35,10 +45,12 @@ def _points(collection: Collection) -> set[str]:
             return found
 
 
-def _still_used(store: Store, assets: set[str]) -> set[str]:
+def _still_used(store: Store, assets: set[str], besides: str) -> set[str]:
     wanted = sorted(assets)
     used: set[str] = set()
     for name in store.names():
+        if name == besides:
+            continue
         used.update(store.open(name).ledger.get(wanted))
     return used
 

@@ -2,9 +2,11 @@
 
 import os
 import sqlite3
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+
+from indexer import StorageError
 
 
 class Roots:
@@ -20,8 +22,10 @@ class Roots:
 
     def add(self, folder: Path) -> None:
         """Allow a folder from now on."""
+        if folder.resolve() in self._ingested():
+            return
         self._database.parent.mkdir(parents=True, exist_ok=True)
-        with closing(sqlite3.connect(self._database)) as db, db:
+        with self._told(), closing(sqlite3.connect(self._database)) as db, db:
             db.execute("CREATE TABLE IF NOT EXISTS root (path BLOB PRIMARY KEY)")
             db.execute("INSERT OR IGNORE INTO root VALUES (?)", (os.fsencode(folder.resolve()),))
 
@@ -37,8 +41,18 @@ class Roots:
     def _ingested(self) -> list[Path]:
         if not self._database.exists():
             return []
-        with closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as db:
+        with (
+            self._told(),
+            closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as db,
+        ):
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'root'").fetchone():
                 return []
             rows = db.execute("SELECT path FROM root ORDER BY path").fetchall()
         return [Path(os.fsdecode(row[0])) for row in rows]
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StorageError(f"cannot use {self._database}: {error}") from error

@@ -42,7 +42,7 @@ class Policy:
 
     def check(self, request: HTTPConnection) -> None:
         """Raises the `Refusal` that a request deserves."""
-        path = request.url.path
+        path = request.scope["path"]
         if path in PROBES:
             return
         self._check_host(request)
@@ -88,7 +88,10 @@ class Policy:
             raise Refusal(403, "foreign-origin", "this cannot be embedded by other sites")
 
     def _is_own(self, origin: str, host: str) -> bool:
-        authority = urlsplit(origin).netloc.lower()
+        try:
+            authority = urlsplit(origin).netloc.lower()
+        except ValueError:
+            return False
         return bool(authority) and (
             authority == host.lower() or host_name(authority) in self._allowed
         )

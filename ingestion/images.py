@@ -20,7 +20,7 @@ from ingestion.formats import AVIF, BMP, GIF, HEAD_BYTES, HEIF, JPEG, PNG, TIFF,
 from ingestion.options import Limits
 
 PLUGINS = {
-    JPEG: ("JPEG", "MPO"),
+    JPEG: ("JPEG",),
     PNG: ("PNG",),
     WEBP: ("WEBP",),
     GIF: ("GIF",),

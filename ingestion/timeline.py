@@ -15,6 +15,8 @@ from ingestion.options import Limits
 
 Times = NDArray[np.float64]
 WELL_INDEXED = (MP4, MATROSKA)
+AHEAD_BYTES = 256 << 20  # decord decodes ahead of its reader, in the end the whole video
+LONGEST_GAP = 60.0  # seconds a frame is shown, on average: far beyond it decord aborts
 USUAL_RATE = 25.0  # frames a second, where a container does not say
 
 
@@ -23,7 +25,8 @@ class Timeline:
     """`times` of the frames, ascending, and the `duration`, in seconds since the first frame.
 
     `promised` is the duration that the header claims, 0 where it does not. `clock` tells the same
-    times while decoding. `regular`: counting from the key frame before it finds any frame.
+    times while decoding. `regular`: counting from the key frame before it finds any frame, and all
+    of them together are small enough for a reader that runs ahead.
     """
 
     times: Times
@@ -44,12 +47,15 @@ class Timeline:
             counted = container.format.name == "avi" or None in packets.stamps
             rate = float(stream.guessed_rate or USUAL_RATE)
             clock, times = _count(packets, rate) if counted else _stamp(packets, stream)
+            frames, frame_bytes = stream.frames, _frame_bytes(stream)
         if not len(times):
             raise MediaError("a video without frames")
         gap = float(np.median(np.diff(times))) if len(times) > 1 else max(promised, 1 / rate)
         # decord makes room for as many frames as the header claims, and aborts where it cannot.
-        honest = stream.frames <= len(packets.stamps)
-        regular = honest and not counted and not packets.odd and is_well_indexed(path)
+        honest = frames <= len(times) and times[-1] <= LONGEST_GAP * len(times)
+        small = len(times) * frame_bytes <= AHEAD_BYTES
+        exact = not counted and not packets.odd and is_well_indexed(path)
+        regular = bool(honest and small and exact)
         return cls(times, round(float(times[-1]) + gap, 3), promised, clock, regular)
 
     def shown_at(self, time: float) -> int:
@@ -102,6 +108,11 @@ def _check_size(stream: Any, limits: Limits) -> None:  # noqa: ANN401
             f"frames of {width} x {height} pixels, "
             f"above the limit of {limits.max_pixels / 1e6:.0f} MP"
         )
+
+
+def _frame_bytes(stream: Any) -> int:  # noqa: ANN401
+    """Of a decoded frame."""
+    return int(stream.codec_context.width * stream.codec_context.height * 3)
 
 
 def _promised(container: Any, stream: Any) -> float:  # noqa: ANN401

@@ -14,7 +14,7 @@ GROUP = 256  # assets forgotten in one commit
 def below(asset: str, sources: Sequence[Path]) -> bool:
     """Whether an asset is one of these files, or in one of these folders."""
     path = local_path(asset)
-    return path is not None and any(path.is_relative_to(source.absolute()) for source in sources)
+    return path is not None and any(path.is_relative_to(source.resolve()) for source in sources)
 
 
 def vanished(ledger: Ledger, sources: Sequence[Path]) -> Iterator[str]:

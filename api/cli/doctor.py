@@ -13,7 +13,7 @@ from rich.markup import escape
 from api.cli.options import CollectionName, Data, EncoderName, installation
 from api.installation import Installation
 from encoders import EncoderError
-from indexer import IndexerError
+from indexer import IndexerError, LocalCollection
 
 # Distribution, module, and what is missing without it; None where polylens needs it to run.
 PARTS: tuple[tuple[str, str, str | None], ...] = (
@@ -76,7 +76,12 @@ def _part(distribution: str, module: str, without: str | None) -> str:
 
 
 def _collection(polylens: Installation, name: str) -> str:
-    return f"{polylens.store.open(name).count()} points"
+    collection = polylens.store.open(name)
+    if isinstance(collection, LocalCollection):
+        return (
+            f"{collection.count()} points, {collection.verify() / 1e6:.1f} MB of vectors as written"
+        )
+    return f"{collection.count()} points"
 
 
 def _device() -> str:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from api.cli.render import printable
 from indexer import LedgerRow
 from ingestion import Plan, Report
 from ingestion import Progress as Snapshot
@@ -89,7 +90,7 @@ def _rates(snapshot: Snapshot) -> str:
 
 
 def _name(asset: str) -> str:
-    return unquote(asset.removeprefix("file://"), errors="replace")
+    return printable(unquote(asset.removeprefix("file://"), errors="replace"))
 
 
 def _summarise(report: Report) -> None:

@@ -41,7 +41,7 @@ def table(answer: Answer) -> Table:
 
 def name(found: Found) -> str:
     """The file's name as far as it is known, else its asset's URI."""
-    return str(found.payload.get("name", found.asset))
+    return printable(str(found.payload.get("name", found.asset)))
 
 
 def place(found: Found) -> str:
@@ -49,7 +49,12 @@ def place(found: Found) -> str:
     folder = str(found.payload.get("folder", ""))
     home = str(Path.home())
     short = f"~{folder.removeprefix(home)}" if folder.startswith(home) else folder
-    return f"{short}/{name(found)}" if short else name(found)
+    return f"{printable(short)}/{name(found)}" if short else name(found)
+
+
+def printable(text: str) -> str:
+    """Without what would move the cursor or colour the terminal: a file name can hold anything."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def moment(found: Found) -> str:

@@ -103,5 +103,5 @@ def _filter(text: str | None) -> Filter | None:
         return None
     try:
         return Filter.parse(json.loads(text))
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise InvalidQuery(f"--filter is not JSON: {error}") from error

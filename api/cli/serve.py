@@ -34,7 +34,9 @@ def serve(
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             port = listener.getsockname()[1]
             typer.echo(f"polylens is at http://{shown}:{port}/ (Ctrl+C stops it)")
-            uvicorn.Server(uvicorn.Config(app, log_level="warning")).run([listener])
+            uvicorn.Server(
+                uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10)
+            ).run([listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -1,5 +1,6 @@
 """`/v1/collections`"""
 
+import logging
 from typing import get_args
 
 from fastapi import APIRouter, Response
@@ -7,9 +8,10 @@ from fastapi import APIRouter, Response
 from api import retention
 from api.schemas import CollectionDetail, CollectionInfo, CollectionList, NewCollection
 from api.service import Service, ServiceDep
-from indexer import Collection, Filter
+from indexer import Collection, Filter, IndexerError, Store, UnknownCollection
 from indexer.base import Kind
 
+logger = logging.getLogger("polylens")
 router = APIRouter(prefix="/v1/collections", tags=["collections"])
 
 
@@ -48,9 +50,20 @@ def _list(service: Service) -> CollectionList:
     store, default = service.installation.store, service.installation.settings.collection
     names = store.names()
     return CollectionList(
-        collections=[_info(store.open(name)) for name in names],
+        collections=[info for name in names if (info := _known(store, name))],
         default=default if default in names else next(iter(names), None),
     )
+
+
+def _known(store: Store, name: str) -> CollectionInfo | None:
+    """None for one that was dropped meanwhile or cannot be read, which must not hide the others."""
+    try:
+        return _info(store.open(name))
+    except UnknownCollection:
+        return None
+    except IndexerError as error:
+        logger.error("collection %r cannot be listed: %s", name, error)
+        return None
 
 
 def _info(collection: Collection) -> CollectionInfo:

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
 from indexer.checks import check_limit, check_names, checked_query
-from indexer.errors import StorageError
+from indexer.errors import UnknownCollection
 from indexer.filters import Filter
 from indexer.ledger import LedgerRow
 from indexer.ledger_sql import SqlLedger, record
@@ -151,7 +151,9 @@ class LocalCollection:
             return parts
         with self._opening:
             if self._closed:
-                raise StorageError(f"collection {self.name!r} was closed")
+                raise UnknownCollection(
+                    f"collection {self.name!r} was dropped or closed while in use"
+                )
             if self._parts is None:
                 self._parts = Engine(self._folder, self._lock_timeout)
             return self._parts

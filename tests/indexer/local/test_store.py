@@ -24,9 +24,9 @@ def test_opening_twice_gives_one_object_until_it_is_closed(store: LocalStore) ->
     assert store.open("photos") is first
     first.upsert([point(1)])
     first.close()
-    with pytest.raises(StorageError, match="closed"):
+    with pytest.raises(UnknownCollection, match="closed"):
         first.count()
-    with pytest.raises(StorageError, match="closed"):
+    with pytest.raises(UnknownCollection, match="closed"):
         first.upsert([point(2)])
     first.close()
     assert_holds(store.open("photos"), [point(1)])
@@ -66,7 +66,7 @@ def test_dropping_leaves_nothing(store: LocalStore, collection: LocalCollection)
     collection.upsert(points(range(100)))
     store.drop("photos")
     assert list(store._folder.iterdir()) == []
-    with pytest.raises(StorageError, match="closed"):
+    with pytest.raises(UnknownCollection, match="closed"):
         collection.count()
     with pytest.raises(UnknownCollection):
         store.open("photos")
