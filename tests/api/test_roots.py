@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from api.roots import Roots
+from indexer import StorageError
 
 
 def test_only_files_inside_allowed_folders(tmp_path: Path) -> None:
@@ -29,3 +32,12 @@ def test_ingested_folders_are_remembered(tmp_path: Path) -> None:
 def test_a_new_installation_allows_nothing(tmp_path: Path) -> None:
     assert Roots(tmp_path / "polylens.db", []).all() == []
     assert not Roots(tmp_path / "polylens.db", []).allow(tmp_path)
+
+
+def test_a_damaged_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "polylens.db").write_bytes(b"no database" * 500)
+    roots = Roots(tmp_path / "polylens.db", [])
+    with pytest.raises(StorageError, match=r"polylens\.db"):
+        roots.add(tmp_path)
+    with pytest.raises(StorageError, match=r"polylens\.db"):
+        roots.allow(tmp_path)

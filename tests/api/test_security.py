@@ -40,6 +40,10 @@ def test_foreign_origins_are_refused(client: httpx.Client, origin: str) -> None:
     refused(answer, 403, "foreign-origin")
 
 
+def test_an_origin_that_is_no_url_is_refused(client: httpx.Client) -> None:
+    assert client.get("/v1/collections", headers={"origin": "http://["}).status_code == 403
+
+
 def test_own_origin_is_taken(library: Served) -> None:
     answer = library.client.get("/v1/collections", headers={"origin": library.url})
     assert answer.status_code == 200

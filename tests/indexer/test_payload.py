@@ -1,11 +1,12 @@
 """The rows that make a payload searchable, as docs/index.md describes them."""
 
+import math
 from typing import Any
 
 import pytest
 
 from indexer import InvalidPoint
-from indexer.payload import MAX_BYTES, Entry, encode, entries
+from indexer.payload import MAX_BYTES, Entry, encode, entries, scalar_entry
 
 CASES: list[tuple[dict[str, Any], set[Entry]]] = [
     ({}, set()),
@@ -50,3 +51,8 @@ def test_deep_payloads_are_refused() -> None:
         payload = {"a": payload}
     with pytest.raises(InvalidPoint, match="deep"):
         encode(payload, "p")
+
+
+@pytest.mark.parametrize(("value", "stored"), [(10**400, math.inf), (-(10**400), -math.inf)])
+def test_integers_beyond_any_float_are_infinite(value: int, stored: float) -> None:
+    assert scalar_entry(value) == ("f", stored)

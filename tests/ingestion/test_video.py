@@ -284,3 +284,11 @@ def test_readers_leave_no_file_open(tmp_path: Path) -> None:
     gc.collect()
     held = [fd for fd in Path("/proc/self/fd").iterdir() if fd.exists() and fd.samefile(path)]
     assert held == []
+
+
+def test_frames_further_apart_than_a_header_can_mean(tmp_path: Path) -> None:
+    path = media.save_video(
+        tmp_path / "gap.mkv", media.frames(["red"], each=2), times_ms=[0, 10**12]
+    )
+    video = Video(path)
+    assert [shot.time for shot in video.shots([0.0])] == [0.0]

@@ -59,6 +59,18 @@ def test_doctor_finds_this_machine_healthy(run: Run) -> None:
     assert "torch" in ran.out
 
 
+def test_doctor_reads_the_vectors_again(run: Run, photos: Path, tmp_path: Path) -> None:
+    run("ingest", photos)
+    assert "as written" in run("doctor").out
+    (file,) = (tmp_path / "data" / "collections" / "default").rglob("*.f32")
+    data = bytearray(file.read_bytes())
+    data[-1] ^= 1
+    file.write_bytes(data)
+    ran = run("doctor")
+    assert ran.code == 1
+    assert "FAIL collection default" in ran.out
+
+
 def test_doctor_tells_of_a_data_folder_that_cannot_be_written(
     run: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

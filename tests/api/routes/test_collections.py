@@ -1,9 +1,10 @@
 import hashlib
+from pathlib import Path
 
 import httpx
 
 from tests.api.routes.test_search import refused
-from tests.api.server import Served
+from tests.api.server import Served, serving
 from tests.media import encoded, plain
 
 COLLECTIONS = "/v1/collections"
@@ -57,3 +58,15 @@ def test_deleting_removes_uploads_that_nobody_else_has(fresh: Served) -> None:
 
     kept = {path.name for path in media.rglob("*") if path.is_file()}
     assert kept == {hashlib.sha256(shared).hexdigest()}
+
+
+def test_a_damaged_collection_hides_no_other_and_can_be_removed(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        served.installation.create("default")
+        served.installation.create("other")
+    (tmp_path / "collections" / "other" / "collection.db").write_bytes(b"no database" * 500)
+    with serving(tmp_path) as served:
+        listed = served.client.get(COLLECTIONS).json()["collections"]
+        assert [collection["name"] for collection in listed] == ["default"]
+        assert served.client.delete(f"{COLLECTIONS}/other").status_code == 204
+        assert served.installation.store.names() == ["default"]
