@@ -65,8 +65,9 @@ def run_on(polylens: Installation, folder: Path) -> None:
     _write_sheet(polylens, collection, outcomes)
     console.print(
         "\nNext:\n"
-        '  [bold].venv/bin/polylens search -c my-media "a dog on the beach"[/]\n'
-        "  [bold].venv/bin/polylens serve[/]   and open "
+        "  [bold]source .venv/bin/activate[/]\n"
+        '  [bold]polylens search -c my-media "a dog on the beach"[/]\n'
+        "  [bold]polylens serve[/]   and open "
         f"http://127.0.0.1:{polylens.settings.port}/?c=my-media"
     )
 
@@ -126,9 +127,10 @@ def _write_sheet(polylens: Installation, collection: Collection, outcomes: list[
 def _say_next(polylens: Installation) -> None:
     console.print(
         "\nNext, with your own folder:\n"
-        "  [bold].venv/bin/polylens ingest ~/Pictures[/]\n"
-        '  [bold].venv/bin/polylens search "a dog on the beach"[/]\n'
-        "  [bold].venv/bin/polylens serve[/]   and open "
+        "  [bold]source .venv/bin/activate[/]\n"
+        "  [bold]polylens ingest ~/Pictures[/]\n"
+        '  [bold]polylens search "a dog on the beach"[/]\n'
+        "  [bold]polylens serve[/]   and open "
         f"http://127.0.0.1:{polylens.settings.port}/?c=demo",
         highlight=False,
     )
