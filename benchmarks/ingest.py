@@ -58,6 +58,7 @@ class Stage:
 
 def main() -> None:
     """Print the tables; rates are images a second."""
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command does, before torch loads
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--count", type=int, default=500)
     parser.add_argument("--megapixels", type=float, default=12)
