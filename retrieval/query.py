@@ -56,6 +56,8 @@ class Query:
             raise InvalidQuery("the query is empty: give a text, an image or a stored point")
         if len(self.parts) > MAX_PARTS:
             raise InvalidQuery(f"a query has at most {MAX_PARTS} parts, not {len(self.parts)}")
+        if sum(len(part.text or "") for part in self.parts) > MAX_TEXT:
+            raise InvalidQuery(f"the texts of a query have at most {MAX_TEXT} characters together")
         if all(part.weight < 0 for part in self.parts):
             raise InvalidQuery("a query needs at least one part with a positive weight")
         if not 1 <= self.limit <= MAX_LIMIT:

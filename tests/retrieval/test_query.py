@@ -27,7 +27,8 @@ def test_a_part_is_one_thing_with_a_usable_weight(fields: dict[str, object], pro
     [
         ([], 10, "empty"),
         ([Part(text="cat", weight=-1)], 10, "positive weight"),
-        ([Part(text="cat")] * 33, 10, "at most"),
+        ([Part(text="cat")] * 33, 10, "at most 32 parts"),
+        ([Part(text="x" * 2100)] * 2, 10, "characters together"),
         ([Part(text="cat")], 0, "limit"),
         ([Part(text="cat")], 1001, "limit"),
     ],
