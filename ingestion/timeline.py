@@ -52,7 +52,7 @@ class Timeline:
             raise MediaError("a video without frames")
         gap = float(np.median(np.diff(times))) if len(times) > 1 else max(promised, 1 / rate)
         # decord makes room for as many frames as the header claims, and aborts where it cannot.
-        honest = frames <= len(times) and times[-1] <= LONGEST_GAP * len(times)
+        honest = frames <= len(packets.stamps) and times[-1] <= LONGEST_GAP * len(times)
         small = len(times) * frame_bytes <= AHEAD_BYTES
         exact = not counted and not packets.odd and is_well_indexed(path)
         regular = bool(honest and small and exact)

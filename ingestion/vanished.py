@@ -21,8 +21,19 @@ def vanished(ledger: Ledger, sources: Sequence[Path]) -> Iterator[str]:
     """The assets below `sources` that have points though their files are gone."""
     for row in ledger.rows():
         path = local_path(row.asset) if row.points and below(row.asset, sources) else None
-        if path is not None and not path.exists():
+        if path is not None and _is_gone(path):
             yield row.asset
+
+
+def _is_gone(path: Path) -> bool:
+    """A file that merely cannot be looked at, in a folder without permission, is not gone."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False
+    return False
 
 
 def forget(collection: Collection, assets: Iterable[str]) -> int:

@@ -51,12 +51,11 @@ def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
     for row in rows:
         if row.status == "skipped" and not every:
             skipped[row.reason] += 1
-        elif shown < MOST_SHOWN or every:
+            continue
+        shown += 1
+        if shown <= MOST_SHOWN or every:
             name, reason = escape(_name(row.asset)), escape(row.reason)
             console.print(f"[red]{row.status}[/] {name}: {reason}", soft_wrap=True)
-            shown += 1
-        else:
-            shown += 1
     if shown > MOST_SHOWN and not every:
         console.print(f"... and {shown - MOST_SHOWN} more: --list-all names every one")
     for reason, count in skipped.most_common():
@@ -101,6 +100,10 @@ def _summarise(report: Report) -> None:
         f"{report.points} points written in {report.seconds:.1f} s",
         soft_wrap=True,
     )
+    if report.failed_before:
+        console.print(
+            f"{report.failed_before} of the unchanged failed before: --retry-failed tries again"
+        )
     if report.done:
         console.print(
             f"[dim]each stage by itself: decode {rates.decode:.1f} files/s, "

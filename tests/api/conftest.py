@@ -7,22 +7,10 @@ import httpx
 import pytest
 
 from api.installation import Installation
+from encoders.fake import COLOURS
 from ingestion import ingest, walk
 from tests.api.server import Served, serving
 from tests.media import encoded, frames, plain, save_video
-
-COLOURS = (
-    "red",
-    "green",
-    "blue",
-    "yellow",
-    "cyan",
-    "magenta",
-    "orange",
-    "purple",
-    "white",
-    "black",
-)
 
 FILM = ("red", "green", "blue")  # four seconds each
 FPS = 10
