@@ -16,6 +16,7 @@ from ingestion.formats import HEAD_BYTES, Format, identify
 from ingestion.images import Picture, read_bytes
 from ingestion.jobs import Frame, Job, Outcome, PoolKey, hash_bytes, hash_file
 from ingestion.options import Fingerprints, IngestOptions
+from ingestion.patience import Patience
 from ingestion.payloads import point_payload
 from ingestion.pipes import Stopped, Window
 from ingestion.progress import Meter
@@ -36,13 +37,15 @@ class Decoder:
         options: IngestOptions,
         window: Window,
         meter: Meter,
+        patience: Patience,
     ) -> None:
         self._encoder = encoder
         self._options = options
         self._window = window
         self._meter = meter
         self._current = Fingerprints.of(encoder.info, options)
-        self._twins = Twins(collection, tuple(collection.schema.vectors), self._current.image)
+        names = tuple(collection.schema.vectors)
+        self._twins = Twins(collection, names, self._current.image, patience)
         self._side = input_side(encoder)
 
     def decode(self, job: Job) -> Iterator[Frame | Outcome]:

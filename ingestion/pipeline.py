@@ -13,6 +13,7 @@ from ingestion.feeding import FeedStage
 from ingestion.items import Item
 from ingestion.jobs import Frame, Job, Outcome
 from ingestion.options import Fingerprints, IngestOptions
+from ingestion.patience import Patience
 from ingestion.pipes import Finished, Pipe, Stopped, Window
 from ingestion.progress import FileEvent, Meter, Meters, News, Progress, Tally
 from ingestion.writing import WriteStage
@@ -64,12 +65,15 @@ class _Pipeline:
         self._tally = Tally()
         self._errors: list[BaseException] = []
         self._window = Window(options.window_bytes)
+        self._patience = Patience()
         self._jobs: Pipe[Job] = Pipe(4 * workers)
         self._messages: Pipe[Frame | Outcome] = Pipe(4096, producers=workers)
         self._encoded: Pipe[Encoded] = Pipe(1024)
         self._news: Pipe[News] = Pipe(1024)
         self._meters = Meters(Meter(workers), Meter(), Meter())
-        self._decoder = Decoder(encoder, collection, options, self._window, self._meters.decode)
+        self._decoder = Decoder(
+            encoder, collection, options, self._window, self._meters.decode, self._patience
+        )
         feed = FeedStage(
             items,
             collection.ledger,
@@ -87,7 +91,9 @@ class _Pipeline:
             self._encoded,
             self._meters.encode,
         )
-        write = WriteStage(collection, self._encoded, self._news, self._meters.write)
+        write = WriteStage(
+            collection, self._encoded, self._news, self._meters.write, self._patience
+        )
         self._stages = [feed.run, *[self._decode] * workers, encode.run, write.run]
 
     def run(self) -> Iterator[Progress]:
@@ -145,8 +151,9 @@ class _Pipeline:
             self._stop()
 
     def _stop(self) -> None:
-        for pipe in (self._jobs, self._messages, self._encoded, self._news, self._window):
-            pipe.stop()
+        pipes = (self._jobs, self._messages, self._encoded, self._news)
+        for part in (*pipes, self._window, self._patience):
+            part.stop()
 
     def _snapshot(self, event: FileEvent | None = None, final: bool = False) -> Progress:
         seconds = time.perf_counter() - self._start
@@ -163,6 +170,7 @@ class _Pipeline:
             rates=rates,
             total=report.found if final else self._total,
             event=event,
+            waiting=self._patience.waiting,
             final=final,
             report=report if final else None,
         )

@@ -54,7 +54,8 @@ class Progress:
     """A snapshot; `event` is the file that was just dealt with, None where time alone passed.
 
     Every file but the unchanged has one snapshot of its own. `total` is how many files there are,
-    None where `items` does not tell. In the last snapshot, and only there, `final` is true and
+    None where `items` does not tell. `waiting` says what the job waits for when its server is away,
+    and is empty while all goes well. In the last snapshot, and only there, `final` is true and
     `report` set.
     """
 
@@ -68,6 +69,7 @@ class Progress:
     rates: Rates
     total: int | None = None
     event: FileEvent | None = None
+    waiting: str = ""
     final: bool = False
     report: Report | None = None
 

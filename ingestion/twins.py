@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from encoders import Vectors
 from indexer.base import Collection, point_id
 from ingestion.jobs import Job
+from ingestion.patience import Patience
 
 
 @dataclass(frozen=True)
@@ -18,13 +19,15 @@ class Twins:
     collection: Collection
     names: Sequence[str]
     fingerprint: str
+    patience: Patience
 
     def vectors(self, job: Job, content_hash: str) -> Vectors | None:
         """The unit vectors `[dim]` of another file of that content, where there is one."""
         row = self.collection.ledger.by_hash([content_hash]).get(content_hash)
         if row is None or row.asset == job.item.asset or row.fingerprint != self.fingerprint:
             return None
-        records = self.collection.get([point_id(row.asset, "image")], with_vectors=self.names)
+        ids = [point_id(row.asset, "image")]
+        records = self.patience(lambda: self.collection.get(ids, with_vectors=self.names))
         if not records or records[0].vectors.keys() != set(self.names):
             return None
         return dict(records[0].vectors)

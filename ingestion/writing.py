@@ -1,21 +1,19 @@
 """The third stage: outcomes into the collection and its ledger."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 from indexer.base import AssetWrite, Collection, point_id
-from indexer.errors import CollectionBusy, InvalidPoint
+from indexer.errors import InvalidPoint
 from ingestion.encoding import Encoded
 from ingestion.jobs import Outcome
+from ingestion.patience import Patience
 from ingestion.pipes import Finished, Pipe
 from ingestion.progress import FileEvent, Meter, News, Settled
 
-T = TypeVar("T")
 COMMIT_FILES = 256  # at most so many files in one commit
 COMMIT_POINTS = 4096  # a commit is closed once it has so many points
-BUSY_TRIES = 5
 
 
 @dataclass
@@ -26,6 +24,7 @@ class WriteStage:
     source: Pipe[Encoded]
     news: Pipe[News]
     meter: Meter
+    patience: Patience
 
     def run(self) -> None:
         """Until the source is finished."""
@@ -58,7 +57,7 @@ class WriteStage:
         """Write a batch; a point that cannot be stored fails its file alone."""
         noted = self._note_twins(batch)
         try:
-            patiently(lambda: self._write(noted))
+            self.patience(lambda: self._write(noted))
         except InvalidPoint as error:
             if len(batch) == 1:
                 if batch[0].outcome.status == "failed":
@@ -97,16 +96,6 @@ class WriteStage:
             ).items()
         }
         return [_note_twin(one, first) if one.points else one for one in batch]
-
-
-def patiently(write: Callable[[], T]) -> T:
-    """Try again where another writer held the collection for too long."""
-    for _ in range(BUSY_TRIES - 1):
-        try:
-            return write()
-        except CollectionBusy:
-            continue
-    return write()
 
 
 def _is_fresh(one: Encoded) -> bool:

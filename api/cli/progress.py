@@ -30,8 +30,8 @@ def follow(snapshots: Iterable[Snapshot]) -> Report:
         task = bar.add_task("", total=None)
         try:
             for snapshot in snapshots:
-                settled, rates = _settled(snapshot), _rates(snapshot)
-                bar.update(task, completed=settled, total=snapshot.total, description=rates)
+                settled, words = _settled(snapshot), _standing(snapshot)
+                bar.update(task, completed=settled, total=snapshot.total, description=words)
         except KeyboardInterrupt:
             console.print("Stopped. What was done is kept: repeat the command to go on.")
             raise
@@ -80,7 +80,9 @@ def _settled(snapshot: Snapshot) -> int:
     return snapshot.done + snapshot.unchanged + snapshot.skipped + snapshot.failed
 
 
-def _rates(snapshot: Snapshot) -> str:
+def _standing(snapshot: Snapshot) -> str:
+    if snapshot.waiting:
+        return f"[yellow]waiting, nothing is lost:[/] {escape(snapshot.waiting)}"
     rates = snapshot.rates
     return (
         f"[dim]decode {rates.decode:.0f}/s · encode {rates.encode:.0f}/s "
