@@ -122,9 +122,9 @@ class TorchFile:
 
 
 def _tensors_of(content: object, path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict, which training with DeepSpeed saves under "module"."""
+    """The tensors of a state dict, which DeepSpeed saves under "module", mmcv under "state_dict"."""
     if isinstance(content, dict):
-        content = content.get("module", content)
+        content = content.get("module", content.get("state_dict", content))
     if not isinstance(content, dict) or not any(isinstance(v, Tensor) for v in content.values()):
         raise CheckpointError(f"{path} holds no named tensors: it is no model checkpoint")
     return {name: value for name, value in content.items() if isinstance(value, Tensor)}

@@ -1,7 +1,8 @@
 """Tensor names of every public checkpoint layout, translated to the names of our modules.
 
 Ours are those of the Hugging Face InternVL-14B checkpoints. The others: InternViT alone (the
-same without a prefix), the original `.pth` files, and either with LoRA wrappers around layers.
+same without a prefix), the original `.pth` files, mmsegmentation's, and any of them with LoRA
+wrappers around layers.
 """
 
 import re
@@ -16,6 +17,7 @@ _RENAMES = tuple(
         (r"^module\.", ""),
         (r"(^|\.)base_model\.model\.", r"\1"),
         (r"\.base_layer\.", "."),
+        (r"^backbone\.", ""),
         (r"^(embeddings|encoder)\.", r"vision_model.\1."),
         (r"^cls_token$", "vision_model.embeddings.class_embedding"),
         (r"^pos_embed$", "vision_model.embeddings.position_embedding"),

@@ -1,0 +1,1 @@
+"""Auxiliary heads: what the InternVL family does beside embedding."""
