@@ -77,12 +77,12 @@ def read_numbers(found: Shapes, path: Path, options: SegmentationOptions) -> Seg
     vision = _vision(found, path, options)
     classes = _shape(found, "decode_head.conv_seg.weight", path)[0]
     if "up1.0.weight" not in found:
-        blocks = (_probed(vision, path, options),)
-        return SegmentationConfig(vision, blocks, 0, classes, options.stride)
+        probed = (_probed(vision, path, options),)
+        return SegmentationConfig(vision, probed, 0, classes, options.stride)
     quarter = vision.num_hidden_layers // 4
-    blocks = tuple(quarter * (number + 1) - 1 for number in range(4))
+    spread = tuple(quarter * (number + 1) - 1 for number in range(4))
     channels = _shape(found, "decode_head.bottleneck.conv.weight", path)[0]
-    return SegmentationConfig(vision, blocks, channels, classes, options.stride)
+    return SegmentationConfig(vision, spread, channels, classes, options.stride)
 
 
 def _catalogue(path: Path, backbone: Path | None) -> Catalogue:
