@@ -122,7 +122,7 @@ class TorchFile:
 
 
 def _tensors_of(content: object, path: Path) -> dict[str, Tensor]:
-    """The tensors of a state dict, which DeepSpeed saves under "module", mmcv under "state_dict"."""
+    """The tensors of a state dict, under "module" by DeepSpeed, under "state_dict" by mmcv."""
     if isinstance(content, dict):
         content = content.get("module", content.get("state_dict", content))
     if not isinstance(content, dict) or not any(isinstance(v, Tensor) for v in content.values()):
