@@ -19,12 +19,12 @@ def read_config(path: Path) -> InternVLConfig | VisionConfig:
 
     Raises `CheckpointError` for a damaged file or any other architecture.
     """
-    raw = _read_json(path)
+    raw = read_json(path)
     kind = raw.get("model_type")
     if kind == "internvl" and "qllama_config" in raw:
         return _internvl(raw, path)
     if kind == "intern_vit_6b":
-        return _vision(raw, path)
+        return read_vision(raw, path)
     raise CheckpointError(f"{path} describes {_describe(raw)}")
 
 
@@ -48,7 +48,7 @@ def _internvl(raw: Mapping[str, Any], path: Path) -> InternVLConfig:
         qllama["num_query_token"] = raw["num_query_token"]
     if qllama.get("hidden_act", "silu") != "silu":
         raise CheckpointError(f"{path} asks for {qllama['hidden_act']!r}; a QLLaMA has 'silu'")
-    parts = InternVLConfig(_vision(vision, path), _pick(QLlamaConfig, qllama, path))
+    parts = InternVLConfig(read_vision(vision, path), _pick(QLlamaConfig, qllama, path))
     config = _replaced(parts, ("clip_embed_dim", "attn_pool_num_heads"), raw, path)
     for width, heads in (
         (config.qllama.hidden_size, config.qllama.num_attention_heads),
@@ -66,7 +66,8 @@ def _section(raw: Mapping[str, Any], name: str, path: Path) -> Mapping[str, Any]
     return section
 
 
-def _vision(raw: Mapping[str, Any], path: Path) -> VisionConfig:
+def read_vision(raw: Mapping[str, Any], path: Path) -> VisionConfig:
+    """The numbers of a tower among those of `raw`; raises `CheckpointError` naming `path`."""
     config = _pick(VisionConfig, raw, path)
     if config.hidden_act != "gelu" or config.norm_type not in ("rms_norm", "layer_norm"):
         raise CheckpointError(
@@ -101,7 +102,8 @@ def _replaced(defaults: T, names: Iterable[str], raw: Mapping[str, Any], path: P
     return replace(defaults, **values)
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in `path`; raises `CheckpointError`."""
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:

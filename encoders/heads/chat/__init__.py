@@ -1,0 +1,1 @@
+"""Chat about pictures: the public InternVL-Chat checkpoints, run without their code."""
