@@ -23,7 +23,6 @@ from encoders.heads.chat.model import ChatModel, pixel_shuffle
 
 DATA = Path(__file__).parents[2] / "data" / "chat"
 FAMILIES = ("a_internlm2", "b_qwen2", "c_llama", "d_phi3")
-SWITCHES = ("d_phi3",)  # its rotary scaling changes after 32 positions
 
 Numbers = Mapping[str, NDArray[np.float32]]
 
@@ -112,35 +111,6 @@ def test_a_picture_that_is_not_shown(model: ChatModel, expected: Numbers) -> Non
     shown = tensor(expected, "pixel_values")[tensor(expected, "flag10_image_flags")[:, 0] == 1]
     embedded = model.embed(ids, shown, int(expected["img_context_token_id"]))
     close(model.language_model(inputs_embeds=embedded).logits, expected["flag10_logits"], 1e-4)
-
-
-@torch.inference_mode()
-def test_greedy_answers(family: str, model: ChatModel, expected: Numbers) -> None:
-    token = int(expected["img_context_token_id"])
-    ids = tensor(expected, "input_ids")
-    embedded = model.embed(ids, tensor(expected, "pixel_values"), token)
-    reference = expected["greedy_ids"][0, 1:].tolist()
-    found = model.language_model.generate(
-        inputs_embeds=embedded,
-        attention_mask=torch.ones_like(ids),
-        do_sample=False,
-        max_new_tokens=len(reference),
-        eos_token_id=None,
-        pad_token_id=0,
-    )[0].tolist()
-    if family in SWITCHES:  # where it does, keys are computed anew; the reference kept the old ones
-        found, reference = found[:8], reference[:8]
-    assert found == reference
-    stop = int(expected["eos_token_id"])
-    stopped = model.language_model.generate(
-        inputs_embeds=embedded,
-        attention_mask=torch.ones_like(ids),
-        do_sample=False,
-        max_new_tokens=10,
-        eos_token_id=stop,
-        pad_token_id=0,
-    )[0].tolist()
-    assert stopped == expected["greedy_eos_ids"][0, 1:].tolist()
 
 
 @torch.inference_mode()
