@@ -21,155 +21,64 @@ What a condition means:
   midnight; UTC where no offset is given. Stored text of another form is not an instant.
 - `except` matches a value (any element) that is none of those listed.
 - `is_empty`: the field is missing, null or `[]`.
+- A place is an object with `lat` and `lon`, numbers of degrees. `geo_radius` matches places nearer
+  than `radius` metres to `center`, along the great circle of a sphere of 6371008.8 m;
+  `geo_bounding_box` those between its edges, which are not part of it. It crosses the date line
+  when `top_left` is east of `bottom_right`.
 """
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
-from typing import Annotated, ClassVar, Self, TypeAlias
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Annotated, Self, TypeAlias
 from uuid import UUID
 
-from pydantic import (
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Discriminator,
-    Field,
-    Tag,
-    ValidationError,
-    model_validator,
-)
+from pydantic import BeforeValidator, Discriminator, Field, Tag, ValidationError, model_validator
 from pydantic_core import ErrorDetails, PydanticCustomError
 
 from indexer.errors import InvalidFilter
-
-MAX_VALUES = 10_000
-"""Most values one `any`, `except` or `has_id` may list."""
-
-_MAX_DEPTH = 32
-_INT64 = range(-(2**63), 2**63)
-_INSTANT = re.compile(
-    r"\d{4}-\d\d-\d\d"
-    r"(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)?)?"
+from indexer.grammar import (
+    Instant,
+    Key,
+    Latitude,
+    Longitude,
+    Metres,
+    Number,
+    Part,
+    Scalar,
+    described,
+    refuse,
 )
 
+MAX_CONDITIONS = 1_000
+"""Most conditions of a filter, those inside others included."""
+MAX_VALUES = 10_000
+"""Most values that the `any`, `except` and `has_id` of a filter may list together."""
 
-def parse_instant(text: str) -> datetime | None:
-    """The instant that an RFC 3339 time or a date stands for, to the microsecond, or None."""
-    if not _INSTANT.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text.upper())
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+_MAX_DEPTH = 32
 
 
-def _described(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
-
-
-def _scalar(value: object) -> object:
-    if isinstance(value, float):
-        message = "a fraction cannot be matched exactly, use a range; got {got}"
-    elif not isinstance(value, str | int):
-        message = "must be a string, an integer or a boolean; got {got}"
-    elif isinstance(value, int) and value not in _INT64:
-        message = "must fit 64 bits; got {got}"
-    else:
-        return value
-    raise PydanticCustomError("scalar", message, {"got": _described(value)})
-
-
-def _number(value: object) -> object:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        return value
-    raise PydanticCustomError("number", "must be a number; got {got}", {"got": _described(value)})
-
-
-def _instant(value: object) -> object:
-    instant = value if isinstance(value, datetime) else None
-    if isinstance(value, str):
-        instant = parse_instant(value)
-    if instant is None or instant.tzinfo is None:
-        raise PydanticCustomError(
-            "instant",
-            "must be an RFC 3339 time such as 2024-05-01T12:00:00Z, or a date; got {got}",
-            {"got": _described(value)},
-        )
-    return instant.astimezone(UTC)
-
-
-def _key(value: object) -> object:
-    if not isinstance(value, str) or not value:
-        message = "must be the name of a payload field; got {got}"
-    elif re.search(r"\[\d+\]", value):
-        message = "an element of an array cannot be picked by its position; got {got}"
-    else:
-        return value
-    raise PydanticCustomError("key", message, {"got": _described(value)})
-
-
-Scalar: TypeAlias = Annotated[bool | int | str, BeforeValidator(_scalar)]
-Number: TypeAlias = Annotated[
-    int | Annotated[float, Field(allow_inf_nan=False)], BeforeValidator(_number)
-]
-Instant: TypeAlias = Annotated[datetime, BeforeValidator(_instant)]
-Key: TypeAlias = Annotated[str, BeforeValidator(_key)]
-
-
-class _Part(BaseModel):
-    """A piece of a filter: knows no fields but its own, and says so by name."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_by_name=True)
-    noun: ClassVar[str]
-
-    @model_validator(mode="before")
-    @classmethod
-    def _known(cls, data: object) -> object:
-        if isinstance(data, Mapping):
-            names = {name: field.alias or name for name, field in cls.model_fields.items()}
-            for name in data:
-                if name not in names and name not in names.values():
-                    _refuse(name, cls.noun, names.values())
-        elif not isinstance(data, cls):
-            raise PydanticCustomError(
-                "part", "must be an object; got {got}", {"got": _described(data)}
-            )
-        return data
-
-
-def _refuse(name: object, noun: str, known: Iterable[str]) -> None:
-    raise PydanticCustomError(
-        "unknown",
-        "unknown {name} in {noun}, which takes: {known}",
-        {"name": _described(name), "noun": noun, "known": ", ".join(known)},
-    )
-
-
-class MatchValue(_Part):
+class MatchValue(Part):
     """The field equals this value."""
 
     noun = "match"
     value: Scalar
 
 
-class MatchAny(_Part):
+class MatchAny(Part):
     """The field equals one of these values."""
 
     noun = "match"
     any: list[Scalar] = Field(max_length=MAX_VALUES)
 
 
-class MatchExcept(_Part):
+class MatchExcept(Part):
     """The field has a value that is none of these."""
 
     noun = "match"
     except_: list[Scalar] = Field(alias="except", max_length=MAX_VALUES)
 
 
-class _Range(_Part):
+class _Range(Part):
     noun = "range"
 
     @model_validator(mode="after")
@@ -197,7 +106,7 @@ class DatetimeRange(_Range):
     lte: Instant | None = None
 
 
-def _kind_of(data: object, kinds: Mapping[str, type[_Part]]) -> str | None:
+def _kind_of(data: object, kinds: Mapping[str, type[Part]]) -> str | None:
     """Which of the kinds is meant: that whose name is among the keys of `data`."""
     for name, kind in kinds.items():
         if isinstance(data, kind) or (isinstance(data, Mapping) and name in data):
@@ -205,20 +114,20 @@ def _kind_of(data: object, kinds: Mapping[str, type[_Part]]) -> str | None:
     return None
 
 
-def _check_kind(data: object, kinds: Mapping[str, type[_Part]], noun: str) -> object:
+def _check_kind(data: object, kinds: Mapping[str, type[Part]], noun: str) -> object:
     if _kind_of(data, kinds):
         return data
     strange = [name for name in data if name != "key"] if isinstance(data, Mapping) else []
     if strange:
-        _refuse(strange[0], noun, kinds)
+        refuse(strange[0], noun, kinds)
     raise PydanticCustomError(
         "part",
         "{noun} must be an object with one of: {known}; got {got}",
-        {"noun": noun, "known": ", ".join(kinds), "got": _described(data)},
+        {"noun": noun, "known": ", ".join(kinds), "got": described(data)},
     )
 
 
-_MATCHES: dict[str, type[_Part]] = {"value": MatchValue, "any": MatchAny, "except": MatchExcept}
+_MATCHES: dict[str, type[Part]] = {"value": MatchValue, "any": MatchAny, "except": MatchExcept}
 
 
 def _range_kind(data: object) -> str:
@@ -243,7 +152,7 @@ Range: TypeAlias = Annotated[
 ]
 
 
-class MatchCondition(_Part):
+class MatchCondition(Part):
     """A field equals, or does not equal, given values."""
 
     noun = "a match condition"
@@ -251,7 +160,7 @@ class MatchCondition(_Part):
     match: Match
 
 
-class RangeCondition(_Part):
+class RangeCondition(Part):
     """A field lies between bounds."""
 
     noun = "a range condition"
@@ -259,21 +168,78 @@ class RangeCondition(_Part):
     range: Range
 
 
-class PayloadField(_Part):
+class Place(Part):
+    """A place on Earth, in degrees."""
+
+    noun = "a place"
+    lat: Latitude
+    lon: Longitude
+
+
+class GeoRadius(Part):
+    """A circle on Earth; `radius` is in metres."""
+
+    noun = "geo_radius"
+    center: Place
+    radius: Metres
+
+
+class GeoBoundingBox(Part):
+    """What lies between two parallels and two meridians, eastward from the left one."""
+
+    noun = "geo_bounding_box"
+    top_left: Place
+    bottom_right: Place
+
+    @model_validator(mode="after")
+    def _upright(self) -> Self:
+        if self.top_left.lat < self.bottom_right.lat:
+            raise PydanticCustomError("box", "top_left lies south of bottom_right")
+        return self
+
+
+class GeoRadiusCondition(Part):
+    """A field is a place inside a circle."""
+
+    noun = "a geo_radius condition"
+    key: Key
+    geo_radius: GeoRadius
+
+    @property
+    def area(self) -> GeoRadius:
+        return self.geo_radius
+
+
+class GeoBoundingBoxCondition(Part):
+    """A field is a place inside a box."""
+
+    noun = "a geo_bounding_box condition"
+    key: Key
+    geo_bounding_box: GeoBoundingBox
+
+    @property
+    def area(self) -> GeoBoundingBox:
+        return self.geo_bounding_box
+
+
+GeoCondition: TypeAlias = GeoRadiusCondition | GeoBoundingBoxCondition
+
+
+class PayloadField(Part):
     """The name of a payload field."""
 
     noun = "is_empty"
     key: Key
 
 
-class IsEmpty(_Part):
+class IsEmpty(Part):
     """A field is missing, null or an empty array."""
 
     noun = "an is_empty condition"
     is_empty: PayloadField
 
 
-class HasId(_Part):
+class HasId(Part):
     """The point is one of these."""
 
     noun = "a has_id condition"
@@ -283,6 +249,8 @@ class HasId(_Part):
 Condition: TypeAlias = Annotated[
     Annotated[MatchCondition, Tag(":match")]
     | Annotated[RangeCondition, Tag(":range")]
+    | Annotated[GeoRadiusCondition, Tag(":geo_radius")]
+    | Annotated[GeoBoundingBoxCondition, Tag(":geo_bounding_box")]
     | Annotated[IsEmpty, Tag(":is_empty")]
     | Annotated[HasId, Tag(":has_id")]
     | Annotated["Filter", Tag(":must")]
@@ -294,7 +262,7 @@ Condition: TypeAlias = Annotated[
 ]
 
 
-class MinShould(_Part):
+class MinShould(Part):
     """At least `min_count` of the conditions hold."""
 
     noun = "min_should"
@@ -302,7 +270,7 @@ class MinShould(_Part):
     min_count: Annotated[int, Field(ge=0, strict=True)]
 
 
-class Filter(_Part):
+class Filter(Part):
     """All of `must`, none of `must_not`, one of `should` if there are any, and `min_should`.
 
     An empty filter matches every point. A filter may stand where a condition does.
@@ -321,7 +289,7 @@ class Filter(_Part):
         Raises `InvalidFilter`, which names the place, what is wrong there and what exists.
         """
         try:
-            _check_depth(obj)
+            _check_size(obj)
             return cls.model_validate(obj)
         except ValidationError as error:
             raise InvalidFilter(f"filter: {_readable(error.errors()[0])}") from None
@@ -345,9 +313,11 @@ def _keys(tree: Filter) -> Iterator[str]:
             yield condition.key
 
 
-_CONDITIONS: dict[str, type[_Part]] = {
+_CONDITIONS: dict[str, type[Part]] = {
     "match": MatchCondition,
     "range": RangeCondition,
+    "geo_radius": GeoRadiusCondition,
+    "geo_bounding_box": GeoBoundingBoxCondition,
     "is_empty": IsEmpty,
     "has_id": HasId,
     "must": Filter,
@@ -360,10 +330,19 @@ MinShould.model_rebuild()
 Filter.model_rebuild()
 
 
-def _check_depth(obj: object) -> None:
+def _check_size(obj: object) -> None:
+    """Conditions are the objects in arrays of a filter, values what else is in arrays."""
     level: list[object] = [obj]
+    conditions = values = 0
     for _ in range(3 * _MAX_DEPTH):
-        level = [child for part in level for child in _children(part)]
+        elements = [one for part in level if isinstance(part, list | tuple) for one in part]
+        found = sum(isinstance(one, Mapping) for one in elements)
+        conditions, values = conditions + found, values + len(elements) - found
+        if conditions > MAX_CONDITIONS:
+            _too_large("conditions", MAX_CONDITIONS)
+        if values > MAX_VALUES:
+            _too_large("values", MAX_VALUES)
+        level = elements + [one for p in level if isinstance(p, Mapping) for one in p.values()]
         if not level:
             return
     raise PydanticCustomError(
@@ -371,10 +350,10 @@ def _check_depth(obj: object) -> None:
     )
 
 
-def _children(part: object) -> list[object]:
-    if isinstance(part, Mapping):
-        return list(part.values())
-    return list(part) if isinstance(part, list | tuple) else []
+def _too_large(what: str, most: int) -> None:
+    raise PydanticCustomError(
+        "size", "more than {most} {what} in one filter", {"most": most, "what": what}
+    )
 
 
 def _readable(error: ErrorDetails) -> str:

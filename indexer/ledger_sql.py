@@ -71,13 +71,17 @@ class SqlLedger:
 
     def get(self, assets: Sequence[str]) -> dict[str, LedgerRow]:
         """The rows of these assets, those unknown left out."""
-        found = self._found("asset IN", assets)
-        return {row.asset: row for row in found}
+        with self._read() as connection:
+            found = select_in(connection, f"{self._select} asset IN", assets)
+            return {row.asset: row for row in (LedgerRow(*one) for one in found)}
 
     def by_hash(self, content_hashes: Sequence[str]) -> dict[str, LedgerRow]:
         """For each content hash, one done asset that has it: the first in URI order."""
-        found = self._found("status = 'done' AND content_hash IN", content_hashes)
-        return {row.content_hash: row for row in sorted(found, key=_asset, reverse=True)}
+        # One lookup each, in the index: as many files as there are may share a content.
+        sql = f"SELECT {self._select} status = 'done' AND content_hash = ? ORDER BY asset LIMIT 1"
+        with self._read() as connection:
+            found = [connection.execute(sql, (one,)).fetchone() for one in set(content_hashes)]
+        return {row.content_hash: row for row in (LedgerRow(*one) for one in found if one)}
 
     def rows(self, status: Status | None = None) -> Iterator[LedgerRow]:
         """All rows, or those of one status, in URI order; read in pages, not as one snapshot."""
@@ -96,12 +100,3 @@ class SqlLedger:
         with self._read() as connection:
             found = connection.execute(self._count)
             return dict.fromkeys(STATUSES, 0) | dict(found.fetchall())
-
-    def _found(self, condition: str, values: Sequence[str]) -> list[LedgerRow]:
-        with self._read() as connection:
-            found = select_in(connection, f"{self._select} {condition}", values)
-            return [LedgerRow(*row) for row in found]
-
-
-def _asset(row: LedgerRow) -> str:
-    return row.asset

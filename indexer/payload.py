@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 
 from indexer.base import Payload
 from indexer.errors import InvalidPoint
-from indexer.filters import parse_instant
+from indexer.geo import packed, place_of
+from indexer.grammar import parse_instant
 
 MAX_BYTES = 1 << 20
 _MAX_DEPTH = 64
@@ -97,6 +98,9 @@ def _field(key: str, value: object) -> Iterator[Entry]:
 def _element(key: str, inner: str, value: object) -> Iterator[Entry]:
     if isinstance(value, Mapping):
         yield key, "o", 0
+        place = place_of(value)
+        if place:
+            yield key, "g", packed(*place)
         for name, part in value.items():
             yield from _field(f"{inner}.{key_of(name)}", part)
     elif isinstance(value, list | tuple):

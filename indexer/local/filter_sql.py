@@ -12,6 +12,7 @@ from indexer.filters import (
     Condition,
     DatetimeRange,
     Filter,
+    GeoCondition,
     HasId,
     IsEmpty,
     MatchAny,
@@ -21,11 +22,12 @@ from indexer.filters import (
     RangeCondition,
     payload_keys,
 )
+from indexer.local.geo_sql import in_area
 from indexer.local.view import Bools, Ints, LeafCache, Rows
 from indexer.payload import microseconds, scalar_entry
 from indexer.sql import select_in
 
-Leaf = MatchCondition | RangeCondition | IsEmpty | HasId
+Lookup = MatchCondition | RangeCondition | GeoCondition | IsEmpty
 Query = tuple[str, list[object]]
 
 _ASSETS = (
@@ -69,14 +71,14 @@ class Matcher:
     def _none(self) -> Bools:
         return np.zeros(len(self._rows.points), np.bool_)
 
-    def _leaf(self, leaf: Leaf) -> Ints:
+    def _leaf(self, leaf: Lookup | HasId) -> Ints:
         """The rows that the condition looks up; for `is_empty` those that are not empty."""
         if isinstance(leaf, HasId):
             return _of_ids(self._connection, (point.bytes for point in leaf.has_id))
         key = leaf.model_dump_json(by_alias=True)
         found = self._cache.found.get(key) if self._cache else None
         if found is None:
-            found = _points(self._connection, _query(leaf))
+            found = _looked_up(self._connection, leaf)
             if self._cache:
                 self._cache.put(key, found)
         return found
@@ -96,6 +98,12 @@ def _of_ids(connection: sqlite3.Connection, ids: Iterable[bytes]) -> Ints:
     where = "died IS NULL AND born IS NOT NULL AND id IN"
     found = select_in(connection, f"rowid FROM point WHERE {where}", ids)
     return np.array([row for (row,) in found], np.int64)
+
+
+def _looked_up(connection: sqlite3.Connection, leaf: Lookup) -> Ints:
+    if isinstance(leaf, GeoCondition):
+        return in_area(connection, leaf)
+    return _points(connection, _query(leaf))
 
 
 def _points(connection: sqlite3.Connection, query: Query) -> Ints:
@@ -143,7 +151,9 @@ def _any_query(key: str, match: MatchAny) -> Query:
 
 
 def _except_query(key: str, match: MatchExcept) -> Query:
-    sql = f"SELECT DISTINCT point FROM {_entries(key)} WHERE key = ? AND type NOT IN ('n', 't')"  # noqa: S608
+    sql = (
+        f"SELECT DISTINCT point FROM {_entries(key)} WHERE key = ? AND type NOT IN ('g', 'n', 't')"  # noqa: S608
+    )
     parameters: list[object] = [key]
     for kind, values in _by_type(key, match.except_):
         sql += f" AND NOT (type = ? AND value IN ({_marks(values)}))"

@@ -4,6 +4,7 @@ import json
 import sqlite3
 from uuid import UUID
 
+from indexer import payload
 from indexer.base import Schema
 from indexer.errors import CollectionDamaged, NewerFormat
 from indexer.ledger_sql import create_ledger
@@ -56,6 +57,12 @@ MIGRATIONS = (
     );
     """
     + create_ledger("ledger"),
+    # Places, which filters did not know before.
+    """
+    INSERT INTO kv
+    SELECT json_extract(place.value, '$[0]'), 'g', json_extract(place.value, '$[1]'), point.rowid
+    FROM point, json_each(places(payload)) AS place WHERE died IS NULL AND born IS NOT NULL;
+    """,
 )
 """Append-only: a collection that was made by migration n is brought up by those after it."""
 
@@ -73,10 +80,17 @@ def format_version(connection: sqlite3.Connection, name: str) -> int:
 
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Apply the migrations after `version`, each in a transaction of its own."""
+    connection.create_function("places", 1, _places)
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
         )
+
+
+def _places(text: str) -> str:
+    """The key and value of each place in a payload, as JSON."""
+    found = payload.entries(payload.decode(text))
+    return json.dumps([(key, value) for key, kind, value in found if kind == "g"])
 
 
 def write_schema(

@@ -21,6 +21,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 
 _CACHE_BYTES = 64 << 20
+_ENTRY_BYTES = 400
+"""Roughly what Python needs for an entry without its text (4 bytes a letter) and numbers."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +99,11 @@ class LeafCache:
     size: int = 0
 
     def put(self, key: str, points: Ints) -> None:
-        if self.size + points.nbytes > _CACHE_BYTES:
+        cost = _ENTRY_BYTES + 4 * len(key) + points.nbytes
+        if self.size + cost > _CACHE_BYTES:
             self.found, self.size = {}, 0
         self.found[key] = points
-        self.size += points.nbytes
+        self.size += cost
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from indexer.filters import (
     Condition,
     DatetimeRange,
     Filter,
+    GeoCondition,
     HasId,
     IsEmpty,
     MatchAny,
@@ -22,6 +23,7 @@ from indexer.filters import (
     RangeCondition,
 )
 from indexer.payload import scalar_entry
+from indexer.qdrant.areas import in_area
 from indexer.qdrant.payloads import ASSET, NULL, path, term_path, token
 
 NOTHING = models.HasIdCondition(has_id=[])
@@ -72,7 +74,9 @@ def _condition(condition: Condition) -> models.Condition:
         return _is_empty(condition.is_empty.key)
     if condition.key == "asset":
         return _asset(condition)
-    return _range(condition) if isinstance(condition, RangeCondition) else _match(condition)
+    if isinstance(condition, RangeCondition):
+        return _range(condition)
+    return _match(condition) if isinstance(condition, MatchCondition) else _geo(condition)
 
 
 def _is_empty(key: str) -> models.Condition:
@@ -82,9 +86,9 @@ def _is_empty(key: str) -> models.Condition:
     return _missing(where) if where else _EVERYTHING
 
 
-def _asset(condition: MatchCondition | RangeCondition) -> models.Condition:
+def _asset(condition: MatchCondition | RangeCondition | GeoCondition) -> models.Condition:
     """A URI is text and nothing else."""
-    if isinstance(condition, RangeCondition):
+    if not isinstance(condition, MatchCondition):
         return NOTHING
     match = condition.match
     if isinstance(match, MatchExcept):
@@ -118,6 +122,11 @@ def _range(condition: RangeCondition) -> models.Condition:
     return _field(where, range=models.Range(**_numbers(bounds))) if where else NOTHING
 
 
+def _geo(condition: GeoCondition) -> models.Condition:
+    where = key_path(condition.key, "geo")
+    return in_area(where, condition.area) if where else NOTHING
+
+
 def _numbers(bounds: NumberRange) -> dict[str, float]:
     found: dict[str, float] = bounds.model_dump(exclude_none=True)
     for name, bound in found.items():
@@ -130,7 +139,7 @@ def _numbers(bounds: NumberRange) -> dict[str, float]:
 
 
 def key_path(key: str, part: str) -> str | None:
-    """The path of a part (`is`, `num`, `at`) of a dotted key's terms; None if it is no key."""
+    """The path of a part (`is`, `num`, ...) of a dotted key's terms; None if it is no key."""
     first = _FIRST_STEP.match(key)
     if first is None:
         return None

@@ -6,8 +6,8 @@ from typing import Literal
 
 from qdrant_client import models
 
-IndexKind = Literal["text", "number", "time"]
-"""How a payload key is looked up: by its exact values, or by a range of numbers or of instants."""
+IndexKind = Literal["text", "number", "time", "place"]
+"""How a payload key is looked up: by exact values, a range of numbers or instants, or an area."""
 
 
 def _default_indexes() -> dict[str, IndexKind]:

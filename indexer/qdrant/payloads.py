@@ -7,6 +7,7 @@ point's asset is `~asset`. Terms map a dotted key, as filters write it, to
     is    one text for each value: its type and the value, so that 1, "1" and true differ
     num   its numbers
     at    its instants, as RFC 3339 times in UTC
+    geo   its places
 
 so a filter needs no more of Qdrant than texts that are equal, ranges, and fields that are missing.
 """
@@ -16,6 +17,7 @@ from typing import Any
 
 from indexer.base import Payload
 from indexer.errors import CollectionDamaged, InvalidPoint
+from indexer.geo import unpacked
 from indexer.payload import Entry, entries
 
 ASSET = "~asset"
@@ -90,6 +92,9 @@ def _terms(payload: Payload) -> dict[str, dict[str, list[Any]]]:
         if kind == "t" and isinstance(value, int):
             moment = _EPOCH + timedelta(microseconds=value)
             parts.setdefault("at", []).append(moment.isoformat())
+        elif kind == "g" and isinstance(value, str):
+            [lat], [lon] = unpacked(value)
+            parts.setdefault("geo", []).append({"lat": float(lat), "lon": float(lon)})
         else:
             parts.setdefault("is", []).append(token(kind, value))
         if kind in "if":

@@ -141,4 +141,5 @@ _INDEXES = {
     "text": ("is", models.PayloadSchemaType.KEYWORD),
     "number": ("num", models.PayloadSchemaType.FLOAT),
     "time": ("at", models.PayloadSchemaType.DATETIME),
+    "place": ("geo", models.PayloadSchemaType.GEO),
 }

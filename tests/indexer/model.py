@@ -4,6 +4,7 @@ It shares no code with the stores; what both must agree on is written twice.
 """
 
 import json
+import math
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,6 +20,8 @@ from indexer import (
     Collection,
     DatetimeRange,
     Filter,
+    GeoBoundingBoxCondition,
+    GeoRadiusCondition,
     HasId,
     IsEmpty,
     LedgerRow,
@@ -130,6 +133,8 @@ def condition_holds(condition: Json, point: UUID, payload: Payload) -> bool:
     if isinstance(condition, IsEmpty):
         return not values(payload, condition.is_empty.key)
     found = values(payload, condition.key)
+    if isinstance(condition, GeoRadiusCondition | GeoBoundingBoxCondition):
+        return any(in_area(condition, value) for value in found)
     if isinstance(condition, RangeCondition):
         return any(in_range(condition.range, value) for value in found)
     return any(value_matches(condition.match, value) for value in found)
@@ -174,6 +179,35 @@ def in_range(bounds: Json, value: Json) -> bool:
         and (bounds.lt is None or value < bounds.lt)
         and (bounds.lte is None or value <= bounds.lte)
     )
+
+
+def in_area(condition: Json, value: Json) -> bool:
+    """By the chord between directions, so by another way than the store goes."""
+    if not is_place(value):
+        return False
+    if isinstance(condition, GeoRadiusCondition):
+        center = condition.geo_radius.center
+        a, b = direction(value["lat"], value["lon"]), direction(center.lat, center.lon)
+        angle = 2 * math.asin(min(1.0, math.dist(a, b) / 2))
+        return 6_371_008.8 * angle < condition.geo_radius.radius
+    box = condition.geo_bounding_box
+    west, east, lon = box.top_left.lon, box.bottom_right.lon, value["lon"]
+    outside = east <= lon <= west if east < west else not west < lon < east
+    return not outside and box.bottom_right.lat < value["lat"] < box.top_left.lat
+
+
+def is_place(value: Json) -> bool:
+    return isinstance(value, dict) and all(
+        type(value.get(name)) in {int, float} and -limit <= value[name] <= limit
+        for name, limit in (("lat", 90), ("lon", 180))
+    )
+
+
+def direction(lat: float, lon: float) -> tuple[float, float, float]:
+    """The unit vector to a place."""
+    phi, theta = math.radians(lat), math.radians(lon)
+    flat = math.cos(phi)
+    return flat * math.cos(theta), flat * math.sin(theta), math.sin(phi)
 
 
 def instant(value: Json) -> datetime | None:

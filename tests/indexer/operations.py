@@ -24,6 +24,25 @@ SCALARS: list[Any] = [
         "soon",
     ],
 ]
+PLACES: list[Json] = [
+    *[{"lat": 52.52, "lon": 13.405}, {"lat": 52.4, "lon": 13.06, "name": "x"}],
+    *[{"lat": 55.75, "lon": 37.62}, {"lat": -17.7, "lon": 178.1}, {"lat": -13.8, "lon": -171.8}],
+    *[{"lat": 90, "lon": 0}, {"lat": 89.9, "lon": -120.5}, {"lat": -90, "lon": 7}],
+    *[{"lat": 0, "lon": 180}, {"lat": 1, "lon": -180}, {"lat": -0.0, "lon": 0.0}],
+    *[{"lat": 91, "lon": 0}, {"lat": 0, "lon": -180.5}, {"lat": "1", "lon": 2}, {"lat": 1}],
+    *[{"lat": True, "lon": 1}, {"lat": 2**53, "lon": 1}, {"lat": None, "lon": 2}],
+]
+AREAS: list[dict[str, Any]] = [
+    *({"geo_radius": {"center": {"lat": lat, "lon": lon}, "radius": radius}}
+      for lat, lon, radius in [(52.5, 13.4, 20e3), (52.5, 13.4, 2e3), (52.5, 13.4, 2e6),
+                               (-16, 180, 1.5e6), (-16, -179.9, 1.5e6), (89, 60, 3e5),
+                               (-89.5, 60, 1e5), (0, 0, 0), (0, 0, 2.5e7), (10, 10, 2e7)]),
+    *({"geo_bounding_box": {"top_left": {"lat": north, "lon": west},
+                            "bottom_right": {"lat": south, "lon": east}}}
+      for north, west, south, east in [(53, 13, 52, 14), (60, -10, 40, 40), (0, 170, -20, -160),
+                                       (0, -160, -20, 170), (90, -180, -90, 180), (90, -180, 80, 0),
+                                       (5, 5, 5, 5), (2, 179, -1, -179)]),
+]  # fmt: skip
 KEYS = [
     "color",
     "n",
@@ -31,6 +50,8 @@ KEYS = [
     "tags",
     "exif.model",
     "exif",
+    "exif.place",
+    "where",
     "people[].name",
     "people",
     '"a.b"',
@@ -120,7 +141,12 @@ class Generator:
             "n": self.scalar,
             "when": self.scalar,
             "tags": lambda: [self.any_value() for _ in range(self.random.randrange(4))],
-            "exif": lambda: {"model": self.any_value(), "iso": self.scalar()},
+            "exif": lambda: {
+                "model": self.any_value(),
+                "iso": self.scalar(),
+                "place": self.place(),
+            },
+            "where": self.place,
             "people": lambda: [{"name": self.any_value()}, self.scalar()],
             "a.b": self.scalar,
             "asset": self.scalar,
@@ -130,6 +156,11 @@ class Generator:
 
     def any_value(self) -> Json:
         return self.random.choice([self.scalar(), None, [], [self.scalar()], {}])
+
+    def place(self) -> Json:
+        """Something that may be a place, or an array that may hold some."""
+        some = self.random.sample(PLACES, 2)
+        return self.random.choice([*some, [*some, self.scalar()], self.any_value()])
 
     def scalar(self) -> Json:
         return self.random.choice(SCALARS)
@@ -172,6 +203,7 @@ class Generator:
             {"key": key, "range": {self.random.choice(["gt", "gte", "lt", "lte"]): low}},
             {"key": key, "range": {"gte": low, "lt": low + 2}},
             {"key": key, "range": {self.random.choice(["gt", "lte"]): self.random.choice(times)}},
+            {"key": self.random.choice([key, "where"]), **self.random.choice(AREAS)},
             {"is_empty": {"key": key}},
             {"has_id": [str(point_id(self.asset(), "segment", 0)) for _ in range(20)]},
         ]

@@ -273,6 +273,42 @@ def test_a_field_that_no_point_has_matches_nothing_and_is_named(collection: Coll
     assert collection.search(query, vector="c", filter=good).warnings == []
 
 
+CITIES = {"Berlin": (52.52, 13.405), "Potsdam": (52.39, 13.065), "Moscow": (55.7558, 37.6173),
+          "Suva": (-18.1416, 178.4419), "Apia": (-13.8333, -171.7667), "pole": (90.0, 0.0),
+          "near the pole": (89.5, -135.0)}  # fmt: skip
+AREAS: list[tuple[Json, set[str]]] = [
+    # Berlin is 27.2 km from Potsdam and 1610 km from Moscow, Suva 1152 km from Apia.
+    ({"geo_radius": {"center": {"lat": 52.39, "lon": 13.065}, "radius": 27_000}}, {"Potsdam"}),
+    ({"geo_radius": {"center": {"lat": 52.39, "lon": 13.065}, "radius": 27_500}},
+     {"Potsdam", "Berlin"}),
+    ({"geo_radius": {"center": {"lat": 55.7558, "lon": 37.6173}, "radius": 1_700_000}},
+     {"Potsdam", "Berlin", "Moscow"}),
+    ({"geo_radius": {"center": {"lat": -18.1416, "lon": 178.4419}, "radius": 1_160_000}},
+     {"Suva", "Apia"}),
+    ({"geo_radius": {"center": {"lat": -18.1416, "lon": 178.4419}, "radius": 1_140_000}}, {"Suva"}),
+    ({"geo_radius": {"center": {"lat": 89.5, "lon": 45}, "radius": 112_000}},
+     {"pole", "near the pole"}),
+    ({"geo_bounding_box": {"top_left": {"lat": 0, "lon": 170},
+                           "bottom_right": {"lat": -30, "lon": -170}}}, {"Suva", "Apia"}),
+    ({"geo_bounding_box": {"top_left": {"lat": 0, "lon": -175},
+                           "bottom_right": {"lat": -30, "lon": -170}}}, {"Apia"}),
+    ({"geo_bounding_box": {"top_left": {"lat": 60, "lon": 13.2},
+                           "bottom_right": {"lat": 50, "lon": 40}}}, {"Berlin", "Moscow"}),
+    ({"geo_bounding_box": {"top_left": {"lat": 90, "lon": -180},
+                           "bottom_right": {"lat": 80, "lon": 180}}}, {"near the pole"}),
+]  # fmt: skip
+
+
+def test_places_are_found_across_the_date_line_and_at_the_poles(collection: Collection) -> None:
+    collection.upsert([
+        a_point(name, exif={"location": {"lat": lat, "lon": lon}})
+        for name, (lat, lon) in CITIES.items()
+    ])  # fmt: skip
+    for area, expected in AREAS:
+        tree = Filter.parse({"must": [{"key": "exif.location", **area}]})
+        assert {record.asset for record in collection.scroll(tree).records} == expected, area
+
+
 def test_an_empty_collection_answers(collection: Collection) -> None:
     assert collection.search(np.ones(12, np.float32), vector="c").hits == []
     assert collection.scroll().records == []

@@ -11,6 +11,10 @@ from pydantic import BaseModel, ValidationError
 from indexer import (
     DatetimeRange,
     Filter,
+    GeoBoundingBox,
+    GeoBoundingBoxCondition,
+    GeoRadius,
+    GeoRadiusCondition,
     HasId,
     InvalidFilter,
     IsEmpty,
@@ -21,9 +25,10 @@ from indexer import (
     MinShould,
     NumberRange,
     PayloadField,
+    Place,
     RangeCondition,
 )
-from indexer.filters import parse_instant
+from indexer.grammar import parse_instant
 from tests.indexer.model import Json
 
 ID = UUID("8f5f3a52-6b0e-5c8e-9d0c-6a1f0e3f7b11")
@@ -43,6 +48,13 @@ GOOD: list[tuple[dict[str, Any], Any]] = [
      RangeCondition(key="a", range=NumberRange(gt=1, lte=2.5))),
     ({"key": "a", "range": {"gte": "2024-05-01T02:00:00+02:00"}},
      RangeCondition(key="a", range=DatetimeRange(gte=datetime(2024, 5, 1, tzinfo=UTC)))),
+    ({"key": "a", "geo_radius": {"center": {"lat": 52, "lon": 13.4}, "radius": 1000}},
+     GeoRadiusCondition(
+         key="a", geo_radius=GeoRadius(center=Place(lat=52, lon=13.4), radius=1000))),
+    ({"key": "a", "geo_bounding_box": {"top_left": {"lat": 1, "lon": 170},
+                                       "bottom_right": {"lat": -1, "lon": -170}}},
+     GeoBoundingBoxCondition(key="a", geo_bounding_box=GeoBoundingBox(
+         top_left=Place(lat=1, lon=170), bottom_right=Place(lat=-1, lon=-170)))),
     ({"is_empty": {"key": "a"}}, IsEmpty(is_empty=PayloadField(key="a"))),
     ({"has_id": [str(ID)]}, HasId(has_id=[ID])),
     ({"should": []}, Filter()),
@@ -73,7 +85,7 @@ BAD: list[tuple[Any, str]] = [
     ([], "must be an object"),
     ({"must": {"key": "a"}}, "must: .*list"),
     (must(3), r"must\[0\].*got 3"),
-    (must({}), r"must\[0\].*one of: match, range, is_empty, has_id"),
+    (must({}), r"must\[0\].*one of: match, range, geo_radius, .*is_empty, has_id"),
     (must({"key": "a", "contains": 3}), r"must\[0\]: unknown 'contains' .*takes: match, range"),
     (must({"key": "a", "match": {"text": "x"}}), "unknown 'text' in match.*value, any, except"),
     (must({"key": "a", "match": {"value": 1.5}}), r"match.value: .*use a range; got 1.5"),
@@ -81,7 +93,7 @@ BAD: list[tuple[Any, str]] = [
     (must({"key": "a", "match": {"value": 2**63}}), "64 bits"),
     (must({"key": "a", "match": {"any": "x"}}), "match.any: .*list"),
     (must({"key": "a", "match": {"any": [[]]}}), r"match.any\[0\]"),
-    (must({"key": "a", "match": {"any": [1] * 10_001}}), "at most 10000"),
+    (must({"key": "a", "match": {"any": [1] * 10_001}}), "more than 10000"),
     (must({"key": "a", "match": {"value": 1}, "range": {"gt": 1}}), "unknown 'range'"),
     (must({"key": "a", "range": {"between": [1, 2]}}), "takes: gt, gte, lt, lte"),
     (must({"key": "a", "range": {"gt": True}}), "range.gt: must be a number; got True"),
@@ -90,6 +102,42 @@ BAD: list[tuple[Any, str]] = [
     (must({"key": "a", "range": {"gt": "2024-01-01", "lt": 3}}), "RFC 3339.*got 3"),
     (must({"key": "a", "range": {}}), "needs one of"),
     (must({"key": "a", "range": {"gt": None}}), "needs one of"),
+    (
+        must({"key": "a", "geo_radius": {"center": {"lat": 91, "lon": 0}, "radius": 1}}),
+        r"geo_radius.center.lat: .*90",
+    ),
+    (
+        must({"key": "a", "geo_radius": {"center": {"lat": 0, "lon": float("nan")}, "radius": 1}}),
+        r"geo_radius.center.lon",
+    ),
+    (
+        must({"key": "a", "geo_radius": {"center": {"lat": 0, "lon": True}, "radius": 1}}),
+        r"center.lon: must be a number; got True",
+    ),
+    (
+        must({"key": "a", "geo_radius": {"center": {"lat": 0, "lon": 0}, "radius": -1}}),
+        r"geo_radius.radius: .*0",
+    ),
+    (
+        must({"key": "a", "geo_radius": {"center": {"lat": 0, "lon": 0}, "radius": float("inf")}}),
+        r"geo_radius.radius: .*finite",
+    ),
+    (
+        must({"key": "a", "geo_radius": {"centre": {"lat": 0, "lon": 0}}}),
+        "unknown 'centre' in geo_radius, which takes: center, radius",
+    ),
+    (
+        must(
+            {
+                "key": "a",
+                "geo_bounding_box": {
+                    "top_left": {"lat": 0, "lon": 0},
+                    "bottom_right": {"lat": 1, "lon": 1},
+                },
+            }
+        ),
+        r"geo_bounding_box: top_left lies south of bottom_right",
+    ),
     (must({"match": {"value": 1}}), "key: .*required"),
     (must({"key": "", "match": {"value": 1}}), "name of a payload field"),
     (must({"key": 5, "match": {"value": 1}}), "name of a payload field"),
@@ -108,6 +156,30 @@ def test_mistakes_are_named_with_what_exists(tree: Json, words: str) -> None:
     with pytest.raises(InvalidFilter, match=words) as caught:
         Filter.parse(tree)
     assert "\n" not in str(caught.value)
+
+
+CONDITION = {"key": "a", "match": {"value": 1}}
+
+
+@pytest.mark.parametrize(
+    ("tree", "words"),
+    [
+        ({"must": [CONDITION] * 1001}, "more than 1000 conditions"),
+        ({"should": [{"must": [CONDITION] * 100}] * 10}, "more than 1000 conditions"),
+        (must({"min_should": {"conditions": [CONDITION] * 1000, "min_count": 1}}), "1000 cond"),
+        ({"must": [{"key": "a", "match": {"any": [*range(5001)]}}] * 2}, "more than 10000 values"),
+        (must({"has_id": [str(ID)] * 10_001}), "more than 10000 values"),
+    ],
+)
+def test_the_size_of_a_filter_is_limited(tree: Json, words: str) -> None:
+    with pytest.raises(InvalidFilter, match=words):
+        Filter.parse(tree)
+
+
+def test_the_largest_filter_is_taken() -> None:
+    many = {"key": "a", "match": {"any": list(range(5000))}}
+    tree = Filter.parse({"must": [many, many, *[CONDITION] * 998]})
+    assert len(tree.must) == 1000
 
 
 def test_endless_nesting_is_refused() -> None:
@@ -130,7 +202,10 @@ def test_the_json_schema_names_every_part() -> None:
     schema = Filter.model_json_schema(by_alias=True)
     condition = schema["$defs"]["Filter"]["properties"]["must"]["items"]
     names = {part["$ref"].rsplit("/", 1)[1] for part in condition["oneOf"]}
-    assert names == {"MatchCondition", "RangeCondition", "IsEmpty", "HasId", "Filter"}
+    assert names == {
+        "MatchCondition", "RangeCondition", "GeoRadiusCondition", "GeoBoundingBoxCondition",
+        "IsEmpty", "HasId", "Filter",
+    }  # fmt: skip
     assert "except" in schema["$defs"]["MatchExcept"]["properties"]
     assert all(part["description"] for part in schema["$defs"].values())
 

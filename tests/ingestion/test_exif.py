@@ -1,13 +1,17 @@
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
 from PIL import Image
 from PIL.ExifTags import GPS, IFD, Base
 
+from encoders.fake import FakeEncoder
+from indexer import Filter, LocalCollection
+from ingestion import ingest, walk
 from ingestion.exif import photo_payload
 from ingestion.images import Picture
-from tests import media
+from tests import media as make
 
 NORTH_EAST: dict[int, Any] = {
     GPS.GPSLatitudeRef: "N",
@@ -35,7 +39,7 @@ def test_it_survives_the_way_through_a_file() -> None:
         {Base.DateTimeOriginal: "2024:05:01 12:34:56", Base.OffsetTimeOriginal: "+02:00"},
         NORTH_EAST,
     )
-    assert Picture(media.encoded(media.picture(), exif=written)).payload() == {
+    assert Picture(make.encoded(make.picture(), exif=written)).payload() == {
         "width": 64,
         "height": 48,
         "format": "JPEG",
@@ -86,3 +90,14 @@ def test_south_and_west_are_negative() -> None:
 )
 def test_a_place_that_cannot_be_is_left_out(latitude: object) -> None:
     assert "location" not in photo_payload(exif(gps=NORTH_EAST | {GPS.GPSLatitude: latitude}))
+
+
+def test_photos_are_found_by_where_they_were_taken(
+    media: Path, encoder: FakeEncoder, collection: LocalCollection
+) -> None:
+    (media / "berlin.jpg").write_bytes(make.encoded(make.picture(1), exif=exif(gps=NORTH_EAST)))
+    (media / "nowhere.jpg").write_bytes(make.encoded(make.picture(2)))
+    list(ingest(walk(media), encoder, collection))
+    circle = {"center": {"lat": 52.5, "lon": 13.4}, "radius": 5_000}
+    near = Filter.parse({"must": [{"key": "location", "geo_radius": circle}]})
+    assert [record.payload["name"] for record in collection.scroll(near).records] == ["berlin.jpg"]

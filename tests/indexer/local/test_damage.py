@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from indexer import CollectionDamaged, LocalCollection, LocalStore, NewerFormat, UnknownCollection
+from indexer import (
+    CollectionDamaged,
+    Filter,
+    LocalCollection,
+    LocalStore,
+    NewerFormat,
+    UnknownCollection,
+)
 from indexer.local.database import FILE
 from indexer.local.rawfile import HEADER_BYTES
 from indexer.local.schema import MIGRATIONS
@@ -129,6 +136,21 @@ def test_a_newer_format_is_refused_and_left_alone(store: LocalStore, folder: Pat
     with pytest.raises(NewerFormat, match=rf"'photos' has storage format {newer}.*Upgrade"):
         store.open("photos")
     assert (folder / FILE).read_bytes() == before
+
+
+def test_an_older_format_is_brought_up(store: LocalStore, folder: Path) -> None:
+    """Places were not indexed in format 1."""
+    berlin = point(1000, place={"lat": 52.5, "lon": 13.4})
+    store.open("photos").upsert([berlin])
+    store.close()
+    connection = sqlite3.connect(folder / FILE)
+    with connection:
+        connection.execute("DELETE FROM kv WHERE type = 'g'")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    area = {"geo_radius": {"center": {"lat": 52.5, "lon": 13.3}, "radius": 10_000}}
+    found = store.open("photos").scroll(Filter.parse({"must": [{"key": "place", **area}]}))
+    assert [record.id for record in found.records] == [berlin.id]
 
 
 def test_a_collection_dropped_elsewhere_is_gone(store: LocalStore, tmp_path: Path) -> None:

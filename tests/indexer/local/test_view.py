@@ -4,10 +4,12 @@ import sqlite3
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from indexer import Filter, LocalCollection, LocalStore
+from indexer.local import view
 from indexer.local.database import FILE
-from indexer.local.view import Rows
+from indexer.local.view import LeafCache, Rows
 from tests.indexer.local.points import assert_holds, asset_write, point, points, vector
 
 
@@ -68,3 +70,15 @@ def test_a_fresh_view_and_a_grown_one_agree(collection: LocalCollection, tmp_pat
         assert grown == other.open("photos").search(vector(1), limit=1000, filter=tree)
         assert len(grown.hits) == (750 if tree is None else 650)
     other.close()
+
+
+def test_the_cache_of_conditions_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "_CACHE_BYTES", 100_000)
+    cache, nothing = LeafCache(), np.empty(0, np.int64)
+    for number in range(1000):
+        cache.put(f"{number}", nothing)
+        assert len(cache.found) <= 250
+    cache.put("x" * 20_000, nothing)
+    assert cache.size >= 80_000
+    cache.put("numbers", np.arange(20_000))
+    assert list(cache.found) == ["numbers"]

@@ -16,6 +16,7 @@ KINDS = {
     "keyword": edge.PayloadSchemaType.Keyword,
     "float": edge.PayloadSchemaType.Float,
     "datetime": edge.PayloadSchemaType.Datetime,
+    "geo": edge.PayloadSchemaType.Geo,
 }
 
 
@@ -66,10 +67,21 @@ def condition(part: dict[str, Any]) -> Any:  # noqa: ANN401
         return translated(part)
     if "match" in part:
         return edge.FieldCondition(part["key"], match=match(part["match"]))
+    if "geo_radius" in part or "geo_bounding_box" in part:
+        return area(part)
     bounds = part["range"]
     textual = any(isinstance(bound, str) for bound in bounds.values())
     kind = edge.RangeDateTime if textual else edge.RangeFloat
     return edge.FieldCondition(part["key"], range=kind(**bounds))
+
+
+def area(part: dict[str, Any]) -> Any:  # noqa: ANN401
+    if "geo_radius" in part:
+        circle = part["geo_radius"]
+        radius = edge.GeoRadius(edge.GeoPoint(**circle["center"]), circle["radius"])
+        return edge.FieldCondition(part["key"], geo_radius=radius)
+    corners = {name: edge.GeoPoint(**corner) for name, corner in part["geo_bounding_box"].items()}
+    return edge.FieldCondition(part["key"], geo_bounding_box=edge.GeoBoundingBox(**corners))
 
 
 def match(part: dict[str, Any]) -> Any:  # noqa: ANN401

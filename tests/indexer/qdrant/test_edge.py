@@ -1,6 +1,7 @@
 """Filters mean in Qdrant's own engine, with indexes and without, what they mean in the model."""
 
 import json
+import random
 import string
 import subprocess
 import sys
@@ -10,7 +11,7 @@ from uuid import UUID
 
 import pytest
 
-from indexer import Filter, point_id
+from indexer import Filter, Point, point_id
 from indexer.payload import key_of
 from indexer.qdrant.filters import key_path, translated
 from indexer.qdrant.payloads import ASSET, path, stored, stored_names
@@ -18,6 +19,9 @@ from tests.indexer.model import Model
 from tests.indexer.operations import KEYS, Generator
 
 pytest.importorskip("qdrant_edge")
+
+
+PARTS = {"is": "keyword", "num": "float", "at": "datetime", "geo": "geo"}
 
 
 def answers(folder: Path, **asked: Any) -> list[set[UUID]]:  # noqa: ANN401
@@ -29,10 +33,21 @@ def answers(folder: Path, **asked: Any) -> list[set[UUID]]:  # noqa: ANN401
     return [set(map(UUID, ids)) for ids in json.loads(process.stdout)]
 
 
+def check(folder: Path, model: Model, trees: list[Filter], indexed: dict[str, str]) -> None:
+    """The engine finds for each filter what the model does."""
+    points = [
+        {"id": str(point), "payload": stored(one.asset, one.payload)}
+        for point, one in model.points.items()
+    ]
+    found = answers(folder, indexes=indexed, points=points, filters=list(map(in_rest, trees)))
+    for tree, ids in zip(trees, found, strict=True):
+        assert ids == set(model.select(tree)), tree
+
+
 def indexes() -> dict[str, str]:
     found = {path(ASSET): "keyword"}
     for key in KEYS:
-        for part, kind in (("is", "keyword"), ("num", "float"), ("at", "datetime")):
+        for part, kind in PARTS.items():
             found[str(key_path(key, part))] = kind
     return found
 
@@ -48,17 +63,33 @@ def test_filters_match_what_the_model_says(tmp_path: Path, indexed: bool) -> Non
         model.upsert([generator.point(generator.asset())])
     trees = [generator.filter() for _ in range(150)]
     trees += [Filter.parse({"must": [generator.condition(0)]}) for _ in range(300)]
-    found = answers(
-        tmp_path / "edge",
-        indexes=indexes() if indexed else {},
-        points=[
-            {"id": str(point), "payload": stored(one.asset, one.payload)}
-            for point, one in model.points.items()
-        ],
-        filters=[in_rest(tree) for tree in trees],
-    )
-    for tree, ids in zip(trees, found, strict=True):
-        assert ids == set(model.select(tree)), tree
+    check(tmp_path / "edge", model, trees, indexes() if indexed else {})
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_an_index_of_places_finds_what_is_in_an_area(tmp_path: Path, seed: int) -> None:
+    """Many places, crowded at the poles and the date line, where Qdrant's index alone errs."""
+    dice, model = random.Random(seed), Model()
+    for number in range(700):
+        payload = {"where": a_place(dice)}
+        model.upsert([Point(point_id(str(number), "text"), "a", {}, payload)])
+    trees = [Filter.parse({"must": [{"key": "where", **an_area(dice)}]}) for _ in range(200)]
+    check(tmp_path / "edge", model, trees, {str(key_path("where", "geo")): "geo"})
+
+
+def a_place(dice: random.Random) -> dict[str, float]:
+    lat = dice.choice([dice.uniform(-90, 90), dice.uniform(80, 90), 90, -90])
+    return {"lat": lat, "lon": dice.choice([dice.uniform(-180, 180), 180, -180])}
+
+
+def an_area(dice: random.Random) -> dict[str, Any]:
+    center = a_place(dice)
+    if dice.random() < 0.7:
+        return {"geo_radius": {"center": center, "radius": 10 ** dice.uniform(3, 7.3)}}
+    other = a_place(dice)
+    north, south = sorted([center["lat"], other["lat"]], reverse=True)
+    corners = {"lat": north, "lon": center["lon"]}, {"lat": south, "lon": other["lon"]}
+    return {"geo_bounding_box": dict(zip(("top_left", "bottom_right"), corners, strict=True))}
 
 
 def test_names_of_every_kind_can_be_looked_up_and_removed(tmp_path: Path) -> None:
