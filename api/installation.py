@@ -48,7 +48,7 @@ class Installation:
     @cached_property
     def roots(self) -> Roots:
         """The folders whose originals may be served."""
-        return Roots(self.settings.data / "polylens.db", self.settings.roots)
+        return Roots(self.settings.data, self.settings.roots)
 
     @property
     def media(self) -> Path:

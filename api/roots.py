@@ -1,12 +1,10 @@
 """The folders whose files may be served over HTTP."""
 
 import os
-import sqlite3
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from indexer import StorageError
+from indexer.installation import FILE, open_installation
 
 
 class Roots:
@@ -16,16 +14,15 @@ class Roots:
     show that folder's files on the page.
     """
 
-    def __init__(self, database: Path, configured: Sequence[Path]) -> None:
-        self._database = database
+    def __init__(self, data: Path, configured: Sequence[Path]) -> None:
+        self._data = data
         self._configured = [path.expanduser().resolve() for path in configured]
 
     def add(self, folder: Path) -> None:
         """Allow a folder from now on."""
         if folder.resolve() in self._ingested():
             return
-        self._database.parent.mkdir(parents=True, exist_ok=True)
-        with self._told(), closing(sqlite3.connect(self._database)) as db, db:
+        with open_installation(self._data) as db, db:
             db.execute("CREATE TABLE IF NOT EXISTS root (path BLOB PRIMARY KEY)")
             db.execute("INSERT OR IGNORE INTO root VALUES (?)", (os.fsencode(folder.resolve()),))
 
@@ -39,20 +36,10 @@ class Roots:
         return any(resolved.is_relative_to(root) for root in self.all())
 
     def _ingested(self) -> list[Path]:
-        if not self._database.exists():
+        if not (self._data / FILE).exists():
             return []
-        with (
-            self._told(),
-            closing(sqlite3.connect(f"file:{self._database}?mode=ro", uri=True)) as db,
-        ):
+        with open_installation(self._data) as db:
             if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'root'").fetchone():
                 return []
             rows = db.execute("SELECT path FROM root ORDER BY path").fetchall()
         return [Path(os.fsdecode(row[0])) for row in rows]
-
-    @contextmanager
-    def _told(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise StorageError(f"cannot use {self._database}: {error}") from error

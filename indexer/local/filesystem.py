@@ -42,9 +42,9 @@ def refuse_remote(folder: Path) -> None:
     kind = filesystem_type(folder.resolve(), _MOUNTS.read_text("utf-8", "surrogateescape"))
     if kind in _REMOTE or kind.startswith("fuse."):
         raise StorageError(
-            f"{folder} is on a {kind} file system; a collection needs a local disk, because file "
-            "locks and memory maps cannot be trusted over a network. Choose another data folder, "
-            "or use the Qdrant engine."
+            f"{folder} is on a {kind} file system; polylens needs a local disk for its databases, "
+            "because file locks and memory maps cannot be trusted over a network. Choose another "
+            "data folder; collections may also be kept on a Qdrant server."
         )
 
 

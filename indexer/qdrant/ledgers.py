@@ -6,19 +6,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import UUID
 
+from indexer.installation import open_installation
 from indexer.ledger import LedgerRow
 from indexer.ledger_sql import SqlLedger, create_ledger, record
-from indexer.local.database import translated
-
-FILE = "polylens.db"
-_BUSY_SECONDS = 30.0
 
 
 class Ledgers:
     """Tables in `folder/polylens.db`, made when first needed; safe from any thread and process."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = Path(folder).absolute() / FILE
+        self._folder = folder
 
     def ledger(self, collection: UUID) -> SqlLedger:
         """That of a collection, by its uid."""
@@ -26,7 +23,7 @@ class Ledgers:
 
         @contextmanager
         def read() -> Iterator[sqlite3.Connection]:
-            with self._connection() as connection:
+            with open_installation(self._folder) as connection:
                 _ensure(connection, table)
                 yield connection
 
@@ -37,18 +34,8 @@ class Ledgers:
         return SqlLedger(write, read, table)
 
     def drop(self, collection: UUID) -> None:
-        with self._connection() as connection:
+        with open_installation(self._folder) as connection:
             connection.execute(f'DROP TABLE IF EXISTS "{_table(collection)}"')
-
-    @contextmanager
-    def _connection(self) -> Iterator[sqlite3.Connection]:
-        with translated(f"use {self._file}"):
-            self._file.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._file, timeout=_BUSY_SECONDS)
-            try:
-                yield connection
-            finally:
-                connection.close()
 
 
 def _table(collection: UUID) -> str:

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from indexer import LocalStore, Schema, StorageError
+from indexer.installation import open_installation
 from indexer.local import filesystem
 from indexer.local.filesystem import filesystem_type
+from indexer.qdrant.store import QdrantStore
 
 MOUNTS = """\
 22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/vda rw
@@ -48,3 +50,22 @@ def test_remote_file_systems_are_refused(
     with pytest.raises(StorageError, match="local disk"):
         store.open("before")
     store.close()
+
+
+def test_the_installations_database_is_refused_there_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tmp_path / "before"
+    with open_installation(before) as connection:
+        connection.execute("CREATE TABLE a (b)")
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(f"22 1 0:1 / / rw - ext4 x rw\n23 22 0:2 / {tmp_path} rw - nfs y rw\n")
+    monkeypatch.setattr(filesystem, "_MOUNTS", mounts)
+    for folder in (before, tmp_path / "new"):
+        with pytest.raises(StorageError, match="nfs file system"), open_installation(folder):
+            pass
+    assert not (tmp_path / "new" / "polylens.db").exists()
+    store = QdrantStore(":memory:", tmp_path)
+    collection = store.create("photos", Schema({"default": 3}))
+    with pytest.raises(StorageError, match="nfs file system"):
+        collection.ledger.counts()
