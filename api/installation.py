@@ -10,6 +10,7 @@ from api.serial import SerialEncoder
 from api.settings import Settings
 from encoders import Encoder, LoadOptions, load_encoder
 from indexer import Collection, LocalStore, Schema, Store
+from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
 
 DEFAULT_ENCODER = "offline"  # runs anywhere, without a model hub
@@ -40,9 +41,13 @@ class Installation:
         from indexer.qdrant.store import QdrantStore  # its client takes a second to import
 
         secret = settings.qdrant_api_key
-        key = secret.get_secret_value() if secret else None
         return QdrantStore(
-            settings.qdrant_url, settings.data, api_key=key, prefer_grpc=settings.qdrant_grpc
+            settings.qdrant_url,
+            settings.data,
+            api_key=secret.get_secret_value() if secret else None,
+            prefer_grpc=settings.qdrant_grpc,
+            options=_qdrant_options(settings),
+            patience=Patience(timeout=settings.qdrant_timeout),
         )
 
     @cached_property
@@ -89,3 +94,16 @@ class Installation:
                 options = LoadOptions(device=self.settings.device, dtype=self.settings.dtype)
                 self._encoders[name] = SerialEncoder(load_encoder(name, options))
             return self._encoders[name]
+
+
+def _qdrant_options(settings: Settings) -> QdrantOptions:
+    return QdrantOptions(
+        shards=settings.qdrant_shards,
+        replicas=settings.qdrant_replicas,
+        write_consistency=settings.qdrant_write_consistency,
+        on_disk=settings.qdrant_on_disk,
+        quantization=settings.qdrant_quantization,
+        indexes=settings.qdrant_indexes,
+        oversampling=settings.qdrant_oversampling,
+        batch=settings.qdrant_batch,
+    )

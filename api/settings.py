@@ -2,15 +2,17 @@
 
 import os
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
 )
+
+from indexer.qdrant.options import IndexKind, Quantization, default_indexes
 
 MIB = 1024 * 1024
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")]
@@ -46,6 +48,35 @@ class Settings(BaseSettings):
     )
     qdrant_api_key: SecretStr | None = Field(None, description="Key that the Qdrant server wants.")
     qdrant_grpc: bool = Field(False, description="Speak gRPC (port 6334) to Qdrant where it can.")
+    qdrant_timeout: int = Field(30, ge=1, le=3600, description="Seconds for one request to Qdrant.")
+    qdrant_batch: int = Field(500, ge=1, le=10_000, description="Most points stored by a request.")
+    qdrant_oversampling: float = Field(
+        2.0,
+        ge=1,
+        le=100,
+        description="How many times more quantized vectors are found than are wanted, to be scored "
+        "again by the original ones.",
+    )
+    qdrant_shards: int | None = Field(
+        None, ge=1, le=10_000, description="Shards of collections made from now on."
+    )
+    qdrant_replicas: int | None = Field(
+        None, ge=1, le=100, description="Copies of each shard, of collections made from now on."
+    )
+    qdrant_write_consistency: int | None = Field(
+        None, ge=1, le=100, description="Copies that acknowledge a write; by default all."
+    )
+    qdrant_on_disk: bool = Field(
+        False, description="Keep the original vectors of collections made from now on out of RAM."
+    )
+    qdrant_quantization: Quantization | None = Field(
+        None, description="Smaller copies in RAM for collections made from now on: int8 or binary."
+    )
+    qdrant_indexes: dict[str, IndexKind] = Field(
+        default_factory=default_indexes,
+        description="Payload keys that Qdrant indexes in collections made from now on, each as "
+        "text, number, time or place.",
+    )
 
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
@@ -65,6 +96,12 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(
         200_000_000, gt=0, description="Largest image decoded, in pixels."
     )
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if (self.qdrant_write_consistency or 1) > (self.qdrant_replicas or 1):
+            raise ValueError("qdrant_write_consistency is more than qdrant_replicas")
+        return self
 
     @classmethod
     def settings_customise_sources(

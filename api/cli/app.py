@@ -54,7 +54,7 @@ def main() -> None:
 
 def _setting(problem: ErrorDetails) -> str:
     name = ".".join(map(str, problem["loc"]))
-    return f"setting {name!r}: {problem['msg']}"
+    return f"setting {name!r}: {problem['msg']}" if name else problem["msg"]
 
 
 def _fail(message: str) -> None:

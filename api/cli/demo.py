@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import Data, EncoderName, installation
+from api.cli.options import Data, EncoderName, More, installation
 
 
 def demo(
@@ -14,11 +14,12 @@ def demo(
     ] = None,
     data: Data = None,
     encoder: EncoderName = None,
+    more: More = None,
 ) -> None:
     """Ingest real photos and a film, search them in many languages, say what to do next."""
     from api.demo.run import run, run_on
 
-    with installation(data=data, encoder=encoder) as polylens:
+    with installation(more, data=data, encoder=encoder) as polylens:
         if media is not None:
             run_on(polylens, media)
         elif not run(polylens):

@@ -10,7 +10,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from api.cli.options import CollectionName, Data, EncoderName, installation
+from api.cli.options import CollectionName, Data, EncoderName, More, installation
 from api.installation import Installation
 from encoders import EncoderError
 from indexer import IndexerError, LocalCollection
@@ -31,11 +31,14 @@ class Failure(Exception):
 
 
 def doctor(
-    data: Data = None, collection: CollectionName = None, encoder: EncoderName = None
+    data: Data = None,
+    collection: CollectionName = None,
+    encoder: EncoderName = None,
+    more: More = None,
 ) -> None:
     """Check that this machine has all that polylens needs, and say how to mend what it lacks."""
     console = Console(highlight=False)
-    with installation(data=data, collection=collection, encoder=encoder) as polylens:
+    with installation(more, data=data, collection=collection, encoder=encoder) as polylens:
         healthy = [_tell(console, name, check) for name, check in _checks(polylens)]
     if not all(healthy):
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CollectionName, Data, Device, EncoderName, installation
+from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
 from api.cli.progress import console, follow, show_left_out, show_plan
 from indexer import Collection, LedgerRow
 
@@ -32,6 +32,7 @@ def ingest(
     collection: CollectionName = None,
     encoder: EncoderName = None,
     device: Device = None,
+    more: More = None,
 ) -> None:
     """Make folders of photos and videos searchable.
 
@@ -40,7 +41,9 @@ def ingest(
     from ingestion import IngestOptions, Limits, plan, walk
     from ingestion import ingest as run
 
-    with installation(data=data, collection=collection, encoder=encoder, device=device) as polylens:
+    with installation(
+        more, data=data, collection=collection, encoder=encoder, device=device
+    ) as polylens:
         limits = Limits(max_pixels=polylens.settings.max_image_pixels)
         options = IngestOptions(limits=limits, retry_failed=retry_failed)
         walks = [walk(path, include or (), exclude or (), follow_symlinks) for path in sources]

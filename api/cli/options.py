@@ -1,5 +1,7 @@
 """Flags that several commands share; each is a setting of the same name."""
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -19,8 +21,28 @@ EncoderName = Annotated[
     typer.Option("--encoder", "-e", help="Encoder name, checkpoint folder or hub id."),
 ]
 Device = Annotated[str | None, typer.Option("--device", help="Torch device, e.g. cuda:0 or cpu.")]
+More = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other setting: qdrant_shards=6."),
+]
 
 
-def installation(**flags: Any) -> Installation:  # noqa: ANN401 - each setting has its own type
+def installation(
+    more: Sequence[str] | None = None,
+    **flags: Any,  # noqa: ANN401 - each setting has its own type
+) -> Installation:
     """The installation that the flags, the environment and the settings file describe."""
-    return Installation(Settings(**{k: v for k, v in flags.items() if v is not None}))
+    given = dict(map(_setting, more or []))
+    given |= {name: value for name, value in flags.items() if value is not None}
+    return Installation(Settings(**given))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """A name and its value; lists and tables are JSON, as in environment variables."""
+    name, found, value = text.partition("=")
+    if not found:
+        raise typer.BadParameter(f"--set takes NAME=VALUE, e.g. qdrant_shards=6; got {text!r}")
+    try:
+        return name, json.loads(value) if value[:1] in {"[", "{"} else value
+    except ValueError as error:
+        raise typer.BadParameter(f"--set {name}: the value is not JSON: {error}") from error

@@ -10,7 +10,7 @@ from uuid import UUID
 
 import typer
 
-from api.cli.options import CollectionName, Data, Device, EncoderName, installation
+from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
 from api.installation import Installation
 from encoders import RGBImage
 from indexer import Filter
@@ -41,6 +41,7 @@ def search(
     collection: CollectionName = None,
     encoder: EncoderName = None,
     device: Device = None,
+    more: More = None,
 ) -> None:
     """Find photos and the moments in videos.
 
@@ -56,7 +57,9 @@ def search(
         *(Part(text=words, weight=MINUS) for words in minus or []),
     ]
     query = Query(parts, filter=_filter(filter_), limit=limit)
-    with installation(data=data, collection=collection, encoder=encoder, device=device) as polylens:
+    with installation(
+        more, data=data, collection=collection, encoder=encoder, device=device
+    ) as polylens:
         answer = polylens.searcher(polylens.settings.collection).search(query)
         _print(answer, as_json=as_json)
         if open_:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import CollectionName, Data, Device, EncoderName, installation
+from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
 
 
 def serve(
@@ -15,6 +15,7 @@ def serve(
     collection: CollectionName = None,
     encoder: EncoderName = None,
     device: Device = None,
+    more: More = None,
 ) -> None:
     """Serve the page and the REST API; by default only to this machine."""
     import uvicorn
@@ -23,7 +24,7 @@ def serve(
     from api.security import InsecureSettings
 
     with installation(
-        host=host, port=port, data=data, collection=collection, encoder=encoder, device=device
+        more, host=host, port=port, data=data, collection=collection, encoder=encoder, device=device
     ) as polylens:
         settings = polylens.settings
         try:

@@ -13,7 +13,6 @@ from indexer.qdrant.payloads import stored
 
 T = TypeVar("T")
 
-_MOST_POINTS = 500
 _MOST_BYTES = 8 << 20
 """Of one request, roughly; servers refuse those above 32 MB unless told otherwise."""
 _BYTES_PER_NUMBER = 20
@@ -28,8 +27,8 @@ def chunks(values: Iterable[T], size: int) -> Iterator[list[T]]:
         yield chunk
 
 
-def requests(batch: Prepared) -> Iterator[list[PointStruct]]:
-    """The points of each request; raises `InvalidPoint`, before the first of them."""
+def requests(batch: Prepared, most: int) -> Iterator[list[PointStruct]]:
+    """The points of each request, `most` at once; `InvalidPoint` is raised before the first."""
     payloads = [
         stored(asset, decode(text)) for asset, text in zip(batch.assets, batch.texts, strict=True)
     ]
@@ -43,7 +42,7 @@ def requests(batch: Prepared) -> Iterator[list[PointStruct]]:
         vectors = {name: batch.vectors[name][1][place] for name, place in places[number].items()}
         cost = _COPIES * len(batch.texts[number])
         cost += _BYTES_PER_NUMBER * sum(vector.size for vector in vectors.values())
-        if request and (len(request) == _MOST_POINTS or size + cost > _MOST_BYTES):
+        if request and (len(request) == most or size + cost > _MOST_BYTES):
             yield request
             request, size = [], 0
         numbers = {name: vector.tolist() for name, vector in vectors.items()}

@@ -15,6 +15,7 @@ from indexer.payload import check_payload, encode
 from indexer.points import Prepared, prepare, prepare_writes
 from indexer.qdrant.batches import chunks, requests
 from indexer.qdrant.filters import of_assets, translated
+from indexer.qdrant.options import QdrantOptions
 from indexer.qdrant.payloads import loaded, stored_fields, stored_names
 from indexer.qdrant.remote import RemotePoints
 from indexer.qdrant.search import search
@@ -32,11 +33,19 @@ class QdrantCollection:
     it while it runs. Every write may be repeated, and is then as if it had happened once.
     """
 
-    def __init__(self, name: str, schema: Schema, remote: RemotePoints, ledger: Ledger) -> None:
+    def __init__(
+        self,
+        name: str,
+        schema: Schema,
+        remote: RemotePoints,
+        ledger: Ledger,
+        options: QdrantOptions,
+    ) -> None:
         self._name = name
         self._schema = schema
         self._remote = remote
         self._ledger = ledger
+        self._options = options
 
     @property
     def name(self) -> str:
@@ -140,7 +149,8 @@ class QdrantCollection:
         """The `limit` points (1 to 10,000) of highest cosine to `query` `[dim]`.
 
         `params` are Qdrant's own (`exact`, `hnsw_ef`, `quantization`), for this search alone; by
-        default the server chooses. Points of equal score come in id order. Raises `InvalidQuery`.
+        default small copies are oversampled and rescored, and the server chooses the rest. Points
+        of equal score come in id order. Raises `InvalidQuery`.
         """
         check_limit(limit)
         unit = checked_query(query, self._schema, vector)
@@ -148,15 +158,22 @@ class QdrantCollection:
             query=unit.tolist(),
             using=vector,
             filter=_tree(filter),
-            params=params,
+            params=params or self._rescoring(),
             limit=limit,
             with_payload=True,
         )
         return search(self._remote, request, limit, payload_keys(filter) if filter else [])
 
+    def _rescoring(self) -> models.SearchParams:
+        """Said always: it means nothing to a collection without small copies."""
+        again = models.QuantizationSearchParams(
+            rescore=True, oversampling=self._options.oversampling
+        )
+        return models.SearchParams(quantization=again)
+
     def _upsert(self, batch: Prepared) -> None:
         # One after another: the next request waits until the server has taken in the last.
-        for points in requests(batch):
+        for points in requests(batch, self._options.batch):
             self._remote.upsert(points)
 
     def _select(self, selector: Selector) -> Iterator[models.Record]:

@@ -1,35 +1,41 @@
-"""What a Qdrant collection is created with, and how patient we are with its server."""
+"""How collections lie on a Qdrant server, how they are asked, and how patient we are with it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from qdrant_client import models
-
 IndexKind = Literal["text", "number", "time", "place"]
 """How a payload key is looked up: by exact values, a range of numbers or instants, or an area."""
 
+Quantization = Literal["int8", "binary"]
+"""Small copies of the vectors that are searched first: a quarter of the size, or a 32nd."""
 
-def _default_indexes() -> dict[str, IndexKind]:
+
+def default_indexes() -> dict[str, IndexKind]:
     return {"kind": "text", "content_hash": "text"}
 
 
 @dataclass(frozen=True)
 class QdrantOptions:
-    """Fixed when a collection is created; None leaves the choice to the server.
+    """The first six are fixed when a collection is created; None leaves the choice to the server.
 
     `replicas` is the number of copies of each shard, `write_consistency` how many of them
     acknowledge a write: all unless told otherwise, so that every reader sees it. `on_disk` keeps
     the original vectors out of RAM; with `quantization` the small copies stay in it. `indexes` maps
     payload keys that filters use often -> how; the key `asset` has an index always.
+
+    A search among small copies takes `oversampling` times as many as it wants, 1 or more, and
+    scores them again by the original vectors. A request stores at most `batch` points.
     """
 
     shards: int | None = None
     replicas: int | None = None
     write_consistency: int | None = None
     on_disk: bool = False
-    quantization: models.QuantizationConfig | None = None
-    indexes: Mapping[str, IndexKind] = field(default_factory=_default_indexes)
+    quantization: Quantization | None = None
+    indexes: Mapping[str, IndexKind] = field(default_factory=default_indexes)
+    oversampling: float = 2.0
+    batch: int = 500
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,7 @@ class QdrantStore:
 
     `location` is a URL, or, for small collections of one process, `:memory:` or a folder: there
     qdrant-client's own engine looks at every point and knows neither `options` nor indexes.
-    `data` is the installation's folder: it keeps the ledgers. `options` are those of collections
-    created here.
+    `data` is the installation's folder: it keeps the ledgers.
     """
 
     def __init__(
@@ -85,7 +84,8 @@ class QdrantStore:
 
     def _collection(self, name: str, description: Description) -> QdrantCollection:
         ledger = self._ledgers.ledger(description.uid)
-        return QdrantCollection(name, description.schema, RemotePoints(self._server, name), ledger)
+        remote = RemotePoints(self._server, name)
+        return QdrantCollection(name, description.schema, remote, ledger, self._options)
 
     def _known(self, name: str) -> Description:
         check_name(name)
@@ -117,7 +117,7 @@ class QdrantStore:
             shard_number=options.shards,
             replication_factor=options.replicas,
             write_consistency_factor=options.write_consistency or options.replicas,
-            quantization_config=options.quantization,
+            quantization_config=_QUANTIZATION[options.quantization],
             metadata=description.metadata(),
         )
 
@@ -137,6 +137,13 @@ class QdrantStore:
         )
 
 
+_QUANTIZATION: dict[str | None, models.QuantizationConfig | None] = {
+    None: None,
+    "int8": models.ScalarQuantization(
+        scalar=models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
+    ),
+    "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
+}
 _INDEXES = {
     "text": ("is", models.PayloadSchemaType.KEYWORD),
     "number": ("num", models.PayloadSchemaType.FLOAT),

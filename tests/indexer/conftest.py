@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from qdrant_client import models
 
 from indexer import LocalStore, Store
 from indexer.qdrant.options import QdrantOptions
@@ -54,13 +53,7 @@ def real_server(folder: Path) -> QdrantStore:
         for name, value in os.environ.items()
         if name.startswith(ENVIRONMENT)
     }
-    scalar = models.ScalarQuantizationConfig(type=models.ScalarType.INT8, always_ram=True)
-    cluster = QdrantOptions(
-        shards=3,
-        replicas=2,
-        on_disk=True,
-        quantization=models.ScalarQuantization(scalar=scalar),
-    )
+    cluster = QdrantOptions(shards=3, replicas=2, on_disk=True, quantization="int8")
     store = QdrantStore(
         settings["URL"],
         folder,

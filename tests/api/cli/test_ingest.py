@@ -1,6 +1,9 @@
 from pathlib import Path
 
+import pytest
+
 from tests.api.cli.conftest import Run
+from tests.indexer.qdrant.loopback import loopback
 from tests.media import encoded, plain
 
 
@@ -105,3 +108,34 @@ def test_an_unknown_encoder_names_those_there_are(run: Run, photos: Path) -> Non
     assert ran.code == 1
     assert "no encoder is called 'clipp'" in ran.err
     assert "offline" in ran.err
+
+
+def test_any_setting_is_a_flag(run: Run, photos: Path) -> None:
+    with loopback() as qdrant:
+        more = [
+            *("--set", f"qdrant_url={qdrant.url}"),
+            *("--set", "qdrant_shards=6"),
+            *("--set", 'qdrant_indexes={"location": "place"}'),
+        ]
+        ran = run("ingest", photos, *more)
+        assert ran.code == 0, ran.err
+        assert qdrant.bodies["PUT /collections/{name}"].shard_number == 6
+        assert '"location"' in qdrant.bodies["PUT /collections/{name}/index"].field_name
+        assert "red.jpg" in run("search", "red", *more).out
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        ("qdrant_shards", 2, "NAME=VALUE"),
+        ("qdrant_shards=none", 1, "setting 'qdrant_shards'"),
+        ("prot=1", 1, "setting 'prot'"),
+        ("roots=[", 2, "not JSON"),
+        ("qdrant_write_consistency=2", 1, "more than qdrant_replicas"),
+    ],
+)
+def test_a_flag_that_is_no_setting(
+    run: Run, photos: Path, text: str, code: int, words: str
+) -> None:
+    ran = run("ingest", photos, "--set", text)
+    assert (ran.code, words in ran.err) == (code, True), ran.err

@@ -34,12 +34,16 @@ Call = Callable[[QdrantClient, str, Any], Any]
 
 @dataclass
 class Loopback:
-    """The next requests meet `faults`, one each, the others `always`; `seen` is what was asked."""
+    """The next requests meet `faults`, one each, the others `always`; `seen` is what was asked.
+
+    `bodies` has the latest body of each route, e.g. of `PUT /collections/{name}`.
+    """
 
     client: QdrantClient = field(default_factory=lambda: QdrantClient(":memory:"))
     faults: deque[Fault] = field(default_factory=deque)
     always: Fault = "none"
     seen: list[str] = field(default_factory=list)
+    bodies: dict[str, Any] = field(default_factory=dict)
     running: int = 0
     url: str = ""
 
@@ -118,6 +122,7 @@ def application(served: Loopback) -> Starlette:
 
         async def endpoint(request: Request) -> Response:
             asked = adapter.validate_json(await request.body() or b"null")
+            served.bodies[f"{method} {path}"] = asked
             name = request.path_params.get("name", "")
             return await run_in_threadpool(answer, request.state.fault, name, asked)
 

@@ -33,7 +33,7 @@ def test_filters_survive_the_messages_of_grpc() -> None:
 
 def test_points_survive_the_messages_of_grpc() -> None:
     batch = prepare([Generator(seed).point(str(seed)) for seed in range(100)], SCHEMA)
-    for points in requests(batch):
+    for points in requests(batch, 500):
         for point in points:
             message = RestToGrpc.convert_point_struct(point)
             assert grpc_to_payload(message.payload) == point.payload

@@ -61,6 +61,61 @@ def test_fields_are_indexed_when_a_collection_is_made(qdrant: Loopback, tmp_path
     options = QdrantOptions(indexes={"exif.taken": "time", "stars": "number"})
     QdrantStore(qdrant.url, tmp_path, options=options).create("photos", SCHEMA)
     assert qdrant.seen.count("PUT /collections/photos/index") == 3
+    body = qdrant.bodies["PUT /collections/{name}/index"]
+    assert (body.field_name, body.field_schema) == ('"stars~"."stars"."num"', "float")
+
+
+def test_collections_are_made_as_the_options_say(qdrant: Loopback, tmp_path: Path) -> None:
+    options = QdrantOptions(
+        shards=6, replicas=3, write_consistency=2, on_disk=True, quantization="int8"
+    )
+    QdrantStore(qdrant.url, tmp_path, options=options).create("photos", SCHEMA)
+    body = qdrant.bodies["PUT /collections/{name}"]
+    assert (body.shard_number, body.replication_factor, body.write_consistency_factor) == (6, 3, 2)
+    assert [(vector.size, vector.on_disk) for vector in body.vectors.values()] == [
+        (12, True),
+        (5, True),
+    ]
+    assert body.quantization_config.scalar.type == "int8"
+    assert body.quantization_config.scalar.always_ram
+
+
+def test_what_the_options_leave_open_is_the_servers_choice(
+    qdrant: Loopback, tmp_path: Path
+) -> None:
+    QdrantStore(qdrant.url, tmp_path).create("photos", SCHEMA)
+    body = qdrant.bodies["PUT /collections/{name}"]
+    assert (body.shard_number, body.replication_factor, body.write_consistency_factor) == (
+        None,
+    ) * 3
+    assert body.quantization_config is None
+    replicated = QdrantOptions(replicas=2, quantization="binary")
+    QdrantStore(qdrant.url, tmp_path, options=replicated).create("videos", SCHEMA)
+    body = qdrant.bodies["PUT /collections/{name}"]
+    assert (body.replication_factor, body.write_consistency_factor) == (2, 2)
+    assert body.quantization_config.binary.always_ram
+
+
+def test_searches_score_by_the_original_vectors(qdrant: Loopback, tmp_path: Path) -> None:
+    options = QdrantOptions(quantization="int8", oversampling=3.5)
+    collection = QdrantStore(qdrant.url, tmp_path, options=options).create("photos", SCHEMA)
+    collection.upsert([a_point({})])
+    collection.search(VECTOR, vector="c")
+    [request] = qdrant.bodies["POST /collections/{name}/points/query/batch"].searches
+    assert request.params.quantization.rescore
+    assert request.params.quantization.oversampling == 3.5
+    collection.search(VECTOR, vector="c", params=models.SearchParams(exact=True))
+    [request] = qdrant.bodies["POST /collections/{name}/points/query/batch"].searches
+    assert request.params == models.SearchParams(exact=True)
+
+
+def test_requests_are_as_large_as_the_options_say(qdrant: Loopback, tmp_path: Path) -> None:
+    collection = QdrantStore(qdrant.url, tmp_path, options=QdrantOptions(batch=4)).create(
+        "photos", SCHEMA
+    )
+    qdrant.seen.clear()
+    collection.upsert([a_point({}, number) for number in range(9)])
+    assert qdrant.seen == ["PUT /collections/photos/points"] * 3
 
 
 def test_points_are_sent_in_requests_of_bounded_size(qdrant: Loopback, tmp_path: Path) -> None:
