@@ -60,6 +60,11 @@ class Installation:
         """Folder of uploads, content-addressed, and of thumbnails."""
         return self.settings.data / "media"
 
+    @property
+    def encoder_name(self) -> str:
+        """The encoder of new collections."""
+        return self.settings.encoder or DEFAULT_ENCODER
+
     def encoder(self, collection: Collection | None = None) -> Encoder:
         """The encoder of the settings, else the one the collection was made by, else the default.
 

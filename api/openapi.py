@@ -7,7 +7,7 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.problems import Problem
-from api.schemas import SearchRequest
+from api.schemas import PictureRequest, SearchRequest
 
 REF = "#/components/schemas/{model}"
 
@@ -19,7 +19,8 @@ def document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, summary=app.summary, routes=app.routes
         )
         _, definitions = models_json_schema(
-            [(SearchRequest, "validation"), (Problem, "validation")], ref_template=REF
+            [(model, "validation") for model in (SearchRequest, PictureRequest, Problem)],
+            ref_template=REF,
         )
         spec["components"]["schemas"].update(definitions["$defs"])
         app.openapi_schema = spec

@@ -1,5 +1,6 @@
 """Errors as problem details (RFC 9457): the one place where errors become HTTP answers."""
 
+import json
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -90,6 +91,9 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         },
     }
 }
+OPENAI = ("/v1/chat/", "/v1/models")
+"""Paths whose clients expect errors in OpenAI's shape."""
+JSON = "application/json"
 UNEXPECTED = "something went wrong here; the service's log has more under this request id"
 
 
@@ -111,7 +115,10 @@ def problem(
     headers: Mapping[str, str] | None = None,
     errors: list[FieldError] | None = None,
 ) -> Response:
-    """The answer for one problem."""
+    """The answer for one problem, in OpenAI's shape where its clients call."""
+    if request.url.path.startswith(OPENAI):
+        status = 400 if status == 422 else status  # as OpenAI answers what it cannot take
+        return Response(json.dumps(_openai(status, name, detail)), status, headers, JSON)
     body = Problem(
         type=f"urn:polylens:{name}",
         title=HTTPStatus(status).phrase,
@@ -135,8 +142,28 @@ def unexpected(request: Request, error: Exception) -> Response:
     return problem(request, 500, "unexpected", UNEXPECTED)
 
 
+def openai_error(error: Exception) -> dict[str, Any]:
+    """What may be told of an error that comes when an answer has begun, in OpenAI's shape."""
+    if isinstance(error, Refusal):
+        return _openai(error.status_code, error.name, error.detail)
+    kind = _kind(error)
+    if not kind.told:
+        logger.error("a streamed answer failed", exc_info=error)
+    return _openai(kind.status, kind.name, str(error) if kind.told else UNEXPECTED)
+
+
+def _openai(status: int, name: str, detail: str) -> dict[str, Any]:
+    kind = "invalid_request_error" if status < 500 else "server_error"
+    return {"error": {"message": detail, "type": kind, "param": None, "code": name}}
+
+
+def _kind(error: Exception) -> Kind:
+    unforeseen = Kind(500, "unexpected", told=False)
+    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), unforeseen)
+
+
 def _domain_error(request: Request, error: Exception) -> Response:
-    kind = next(KINDS[base] for base in type(error).__mro__ if base in KINDS)
+    kind = _kind(error)
     if not kind.told:
         logger.error("request %s failed", request.state.request_id, exc_info=error)
     headers = {"Retry-After": str(kind.retry_after)} if kind.retry_after else None

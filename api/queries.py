@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 
 from api.problems import Refusal
-from api.schemas import HitOut, QueryPart, SearchAnswer, SearchRequest
+from api.schemas import HitOut, PictureRequest, QueryPart, SearchAnswer, SearchRequest
 from ingestion import Limits, load_image
 from retrieval import Answer, Found, Part, Query
 from retrieval.query import MAX_PARTS
@@ -41,6 +41,23 @@ async def read_search(request: Request) -> tuple[SearchRequest, list[bytes]]:
     except UnicodeError as error:  # of the charset that the form claims
         raise Refusal(400, "bad-form", "the form is not in the charset it names") from error
     return _parse(SearchRequest, str(query)), pictures
+
+
+async def read_picture(request: Request) -> PictureRequest:
+    """A picture sent as a file or in JSON, or the stored point that is named.
+
+    Raises as `read_search` does.
+    """
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind == JSON:
+        return _parse(PictureRequest, await request.body())
+    if kind != FORM:
+        raise Refusal(415, "unknown-content-type", f"send {JSON} or {FORM}")
+    async with request.form(max_files=1, max_fields=0) as form:
+        file = form.get("image")
+        if file is None or isinstance(file, str):
+            raise Refusal(422, "no-picture", "send one file as `image`")
+        return PictureRequest.model_construct(image=await file.read())
 
 
 def _check_fields(form: FormData) -> None:

@@ -138,5 +138,35 @@ class Credentials(Request):
     key: str = Field(max_length=512)
 
 
+class PictureRequest(Request):
+    """Either a picture, or a stored point of a collection."""
+
+    image: Base64 | None = Field(None, description="A picture file in base64.")
+    collection: str | None = None
+    point: UUID | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "PictureRequest":
+        stored = self.collection is not None and self.point is not None
+        partly = self.collection is not None or self.point is not None
+        if (self.image is not None) == partly or partly != stored:
+            raise ValueError("give either an image, or a collection and a point")
+        return self
+
+
+class ClassArea(BaseModel):
+    index: int = Field(description="The class's value in the class map.")
+    name: str
+    share: float = Field(description="Of the picture's pixels, 0 to 1.")
+    colour: str = Field(description="Its colour in the class map and the overlay, #rrggbb.")
+
+
+class SegmentAnswer(BaseModel):
+    width: int
+    height: int
+    areas: list[ClassArea] = Field(description="The classes in the picture, largest first.")
+    class_map: str = Field(description="A palette PNG in base64; pixel values are class indices.")
+
+
 class Health(BaseModel):
     status: Literal["alive", "ready"]

@@ -7,11 +7,14 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
+from api.chat.engine import choose_engine
+from api.heads import Heads
 from api.installation import Installation
 from api.intake import Intake
 from api.media import Originals
 from api.offload import Lane
 from api.security import Policy
+from api.stored import Stored
 from api.thumbnails import Thumbnails
 from api.uploads import UploadLimits, sweep
 from encoders import EncoderError
@@ -30,6 +33,7 @@ class Service:
     queries: Lane = field(default_factory=lambda: Lane(threads=16))
     media: Lane = field(default_factory=lambda: Lane(threads=4, waiting=1_000))
     writes: Lane = field(default_factory=lambda: Lane(threads=2, waiting=64))
+    segmenting: Lane = field(default_factory=lambda: Lane(threads=1, waiting=32))
     ready: bool = False
 
     def __post_init__(self) -> None:
@@ -38,6 +42,9 @@ class Service:
         self.upload_limits = UploadLimits(settings.max_upload_bytes, settings.max_upload_files)
         self.originals = Originals(self.installation)
         self.thumbnails = Thumbnails(self.installation.media, self.originals, self.limits)
+        self.stored = Stored(self.installation, self.originals, self.thumbnails)
+        self.heads = Heads(settings)
+        self.chat = choose_engine(settings, self.heads)
         self.intake = Intake(self.installation, self.originals, self.limits)
 
     @property

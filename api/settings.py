@@ -78,6 +78,18 @@ class Settings(BaseSettings):
         "text, number, time or place.",
     )
 
+    chat: str | None = Field(
+        None,
+        description="Chat: the URL of an OpenAI-compatible server (http://127.0.0.1:23333/v1), or "
+        "the folder or hub id of an InternVL chat checkpoint.",
+    )
+    chat_model: str | None = Field(None, description="What the chat model is called.")
+    chat_api_key: SecretStr | None = Field(None, description="Key that the chat server wants.")
+    segmenter: Path | None = Field(None, description="File of a segmentation checkpoint.")
+    segmenter_backbone: Path | None = Field(
+        None, description="File of the tower, for a segmentation checkpoint of the head alone."
+    )
+
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
     allowed_hosts: list[str] = Field(

@@ -38,7 +38,7 @@ async def list_points(
 @router.get("/{point}")
 async def get_point(name: str, point: PointId, service: ServiceDep) -> PointOut:
     """One point and its payload."""
-    return _out(await service.queries(_record, service, name, point))
+    return _out(await service.queries(service.stored.record, name, point))
 
 
 @router.head("/{point}/thumbnail", include_in_schema=False)
@@ -60,13 +60,6 @@ async def get_original(name: str, point: PointId, service: ServiceDep) -> Respon
     return await service.media(_original, service, name, point)
 
 
-def _record(service: Service, name: str, point: UUID) -> Record:
-    records = service.open(name).get([point])
-    if not records:
-        raise Refusal(404, "unknown-point", f"collection {name} has no point {point}")
-    return records[0]
-
-
 def _page(
     collection: Collection, kinds: Sequence[Kind] | None, after: UUID | None, limit: int
 ) -> PointPage:
@@ -80,7 +73,7 @@ def _out(record: Record) -> PointOut:
 
 
 def _thumbnail(service: Service, name: str, point: UUID, size: Size, request: Request) -> Response:
-    path = service.thumbnails.get(_record(service, name, point), size)
+    path = service.thumbnails.get(service.stored.record(name, point), size)
     headers = {"Cache-Control": CACHE, "ETag": f'"{path.stem}"'}
     if request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
@@ -88,7 +81,7 @@ def _thumbnail(service: Service, name: str, point: UUID, size: Size, request: Re
 
 
 def _original(service: Service, name: str, point: UUID) -> Response:
-    record = _record(service, name, point)
+    record = service.stored.record(name, point)
     try:
         original = service.originals.find(record)
     except Gone as error:

@@ -13,6 +13,10 @@ MAX_IMAGES = {True: 64, False: 8}  # on CUDA, elsewhere
 TEXTS = 256  # short sequences: a fraction of what images take
 
 
+class TooLittleMemory(CheckpointError):
+    """A device has less memory free than a model needs."""
+
+
 def free_bytes(device: torch.device) -> int | None:
     """Bytes that can still be allocated on `device`, or None where the system does not tell."""
     if device.type == "cuda":
@@ -25,10 +29,10 @@ def free_bytes(device: torch.device) -> int | None:
 
 
 def require_memory(needed: int, device: torch.device) -> None:
-    """Raise `CheckpointError` where `needed` bytes do not fit on `device`."""
+    """Raise `TooLittleMemory` where `needed` bytes do not fit on `device`."""
     free = free_bytes(device)
     if free is not None and needed > free:
-        raise CheckpointError(
+        raise TooLittleMemory(
             f"the weights need {needed / GB:.3f} GB on {device}, which has {free / GB:.3f} GB "
             "free: load one tower only, vector c only, a half-precision dtype, or use two GPUs as "
             "cuda:0+cuda:1"

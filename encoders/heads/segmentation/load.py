@@ -1,7 +1,7 @@
 """From a file of weights in mmsegmentation's layout to a segmenter. No pickle is executed.
 
 Such files do not tell all their numbers: what tensor shapes cannot say is known of the public
-checkpoints, or given in `SegmentationOptions`.
+checkpoints, or stated in a JSON file beside them.
 """
 
 import math
@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from encoders.devices import parse_devices, parse_dtype
-from encoders.errors import CheckpointError, InvalidOption, ModelUnavailable
+from encoders.errors import CheckpointError, ModelUnavailable
 from encoders.heads.segmentation.classes import ADE20K
 from encoders.heads.segmentation.model import SegmentationConfig, SegmentationModel
 from encoders.heads.segmentation.segmenter import Segmenter
@@ -34,21 +35,38 @@ _BLOCK = re.compile(r"vision_model\.encoder\.layers\.(\d+)\.")
 Shapes = Mapping[str, tuple[int, ...]]
 
 
-@dataclass(frozen=True)
-class SegmentationOptions:
-    """What the files cannot tell, and where to run.
+class Numbers(BaseModel):
+    """What a file of weights cannot tell; a JSON file of the same name beside it may.
 
-    `backbone` is a file with the tower, for a checkpoint of the head alone. `block` is the tower's
-    block (from 0) under a linear head: by default 44 of 48 where the file's name has "frozen", as
-    the public probes have, otherwise the last. `heads` is needed for unusual widths only. `window`
-    and `stride` are in pixels; the public numbers were measured with 504 and 322.
+    `block` is the tower's block (from 0) under a linear head: by default 44 of 48 where the file's
+    name has "frozen", as the public probes have, otherwise the last. `heads` is needed for unusual
+    widths only. `window` and `stride` are in pixels; the published numbers were measured with 504
+    and 322.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    block: int | None = Field(None, ge=0)
+    heads: int | None = Field(None, ge=1)
+    window: int = Field(504, ge=1)
+    stride: int = Field(322, ge=1)
+
+    @classmethod
+    def beside(cls, path: Path) -> "Numbers":
+        """Those in `NAME.json` beside `path`; raises `CheckpointError` where they are wrong."""
+        stated = path.with_suffix(".json")
+        try:
+            return cls.model_validate_json(stated.read_bytes()) if stated.is_file() else cls()
+        except ValidationError as error:
+            reasons = "; ".join(": ".join([*map(str, e["loc"]), e["msg"]]) for e in error.errors())
+            raise CheckpointError(f"{stated}: {reasons}") from error
+
+
+@dataclass(frozen=True)
+class SegmentationOptions:
+    """How to load a segmenter; `backbone` is a file with the tower, for a head without one."""
+
     backbone: Path | None = None
-    block: int | None = None
-    heads: int | None = None
-    window: int = 504
-    stride: int = 322
     device: str | None = None
     dtype: str | None = None
 
@@ -57,12 +75,12 @@ def load_segmenter(path: Path, options: SegmentationOptions | None = None) -> Se
     """The segmenter in `path`, a `.pth` or safetensors file.
 
     Raises `ModelUnavailable` where there is no such file, `CheckpointError` for files that are
-    damaged or of something else, `InvalidOption` for options that do not fit.
+    damaged or of something else, `InvalidOption`.
     """
     options = options or SegmentationOptions()
     catalogue = _catalogue(path, options.backbone)
     found = {name: stored.shape for name, stored in catalogue.weights.items()}
-    config = read_numbers(found, path, options)
+    config = read_config(found, path, Numbers.beside(path))
     device = parse_devices(options.device)[0]
     dtype = parse_dtype(options.dtype, device)
     attend = require_attention(choose_attention(device, dtype))
@@ -72,17 +90,17 @@ def load_segmenter(path: Path, options: SegmentationOptions | None = None) -> Se
     return Segmenter(model.eval(), _names(config.classes), device)
 
 
-def read_numbers(found: Shapes, path: Path, options: SegmentationOptions) -> SegmentationConfig:
-    """The configuration that the shapes of a checkpoint's tensors and the options imply."""
-    vision = _vision(found, path, options)
+def read_config(found: Shapes, path: Path, numbers: Numbers) -> SegmentationConfig:
+    """The configuration that the shapes of a checkpoint's tensors and the numbers imply."""
+    vision = _vision(found, path, numbers)
     classes = _shape(found, "decode_head.conv_seg.weight", path)[0]
     if "up1.0.weight" not in found:
-        probed = (_probed(vision, path, options),)
-        return SegmentationConfig(vision, probed, 0, classes, options.stride)
+        probed = (_probed(vision, path, numbers),)
+        return SegmentationConfig(vision, probed, 0, classes, numbers.stride)
     quarter = vision.num_hidden_layers // 4
     spread = tuple(quarter * (number + 1) - 1 for number in range(4))
     channels = _shape(found, "decode_head.bottleneck.conv.weight", path)[0]
-    return SegmentationConfig(vision, spread, channels, classes, options.stride)
+    return SegmentationConfig(vision, spread, channels, classes, numbers.stride)
 
 
 def _catalogue(path: Path, backbone: Path | None) -> Catalogue:
@@ -99,27 +117,26 @@ def _catalogue(path: Path, backbone: Path | None) -> Catalogue:
     return catalogue
 
 
-def _vision(found: Shapes, path: Path, options: SegmentationOptions) -> VisionConfig:
+def _vision(found: Shapes, path: Path, numbers: Numbers) -> VisionConfig:
     width = _shape(found, POSITIONS, path)[2]
     patch = _shape(found, "vision_model.embeddings.patch_embedding.weight", path)[2]
     first = "vision_model.encoder.layers.0."
-    heads = options.heads or HEADS_OF_WIDTH.get(width)
+    heads = numbers.heads or HEADS_OF_WIDTH.get(width)
     if heads is None or width % heads:
-        raise InvalidOption(
-            f"{path} has a tower {width} wide, and its file does not say how many attention heads "
-            "that is: give their number"
+        raise CheckpointError(
+            f"{path} has a tower {width} wide, and does not say how many attention heads that is: "
+            f'write {{"heads": NUMBER}} into {path.with_suffix(".json").name} beside it'
         )
-    if options.window % patch or options.stride < 1:
-        raise InvalidOption(
-            f"a window of {options.window} pixels is no multiple of the patch, {patch}, or the "
-            f"stride {options.stride} is not positive"
+    if numbers.window % patch:
+        raise CheckpointError(
+            f"{path}: a window of {numbers.window} pixels is no multiple of the patch, {patch}"
         )
     return VisionConfig(
         hidden_size=width,
         num_hidden_layers=1 + max(int(match[1]) for match in map(_BLOCK.match, found) if match),
         num_attention_heads=heads,
         intermediate_size=_shape(found, f"{first}mlp.fc1.weight", path)[0],
-        image_size=options.window,
+        image_size=numbers.window,
         patch_size=patch,
         qkv_bias=f"{first}attn.qkv.bias" in found,
         qk_normalization=f"{first}attn.q_norm.weight" in found,
@@ -127,13 +144,13 @@ def _vision(found: Shapes, path: Path, options: SegmentationOptions) -> VisionCo
     )
 
 
-def _probed(vision: VisionConfig, path: Path, options: SegmentationOptions) -> int:
+def _probed(vision: VisionConfig, path: Path, numbers: Numbers) -> int:
     last = vision.num_hidden_layers - 1
-    block = options.block
+    block = numbers.block
     if block is None:
         block = PROBED_BLOCK if "frozen" in path.name and last > PROBED_BLOCK else last
-    if not 0 <= block <= last:
-        raise InvalidOption(f"{path} has the blocks 0 to {last}, not {block}")
+    if block > last:
+        raise CheckpointError(f"{path} has the blocks 0 to {last}, not {block}")
     return block
 
 

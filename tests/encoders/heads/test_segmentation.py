@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from encoders import CheckpointError, InvalidInput, InvalidOption, ModelUnavailable
+from encoders import CheckpointError, InvalidInput, ModelUnavailable
 from encoders.heads.segmentation import ADE20K, SegmentationOptions, Segmenter, load_segmenter
 from encoders.heads.segmentation.classes import palette
 from encoders.heads.segmentation.model import SegmentationModel
@@ -21,14 +21,33 @@ from encoders.internvl.weights import shapes_of
 
 DATA = Path(__file__).parents[2] / "data" / "segmentation"
 SIDE, STRIDE = 112, 72
-OPTIONS = SegmentationOptions(block=2, heads=4, window=SIDE, stride=STRIDE, device="cpu")
+NUMBERS = {"block": 2, "heads": 4, "window": SIDE, "stride": STRIDE}
+CPU = SegmentationOptions(device="cpu")
 HEADS = ("linear", "upernet")
 
 Arrays = Mapping[str, NDArray[np.float32]]
 
 
 def weights(head: str) -> Path:
+    """With its numbers in a file beside it."""
     return DATA / f"09_seg_{head}_tiny.safetensors"
+
+
+def saved(path: Path, tensors: Mapping[str, torch.Tensor], **numbers: int | None) -> Path:
+    """A checkpoint of its own, whose numbers are the tiny ones but for those given."""
+    save_file(dict(tensors), path)
+    stated = {**NUMBERS, **numbers}
+    path.with_suffix(".json").write_text(json.dumps(stated))
+    return path
+
+
+def public_probe(path: Path) -> Path:
+    """The tiny linear head on a tower of 48 blocks, like the public ones."""
+    tensors = load_file(weights("linear"))
+    block = {n: t for n, t in tensors.items() if n.startswith("backbone.blocks.0.")}
+    for number in range(4, 48):
+        tensors |= {n.replace(".0.", f".{number}.", 1): t.clone() for n, t in block.items()}
+    return saved(path, tensors, block=None)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +62,7 @@ def head(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture(scope="module")
 def model(head: str) -> SegmentationModel:
-    return load_segmenter(weights(head), OPTIONS)._model
+    return load_segmenter(weights(head), CPU)._model
 
 
 def close(found: torch.Tensor, expected: NDArray[np.float32], within: float) -> None:
@@ -87,7 +106,7 @@ def test_sliding_windows_are_the_references(
 
 
 def test_half_precision_of_the_tower_alone(head: str, numbers: Arrays) -> None:
-    options = SegmentationOptions(**{**vars(OPTIONS), "dtype": "bfloat16"})
+    options = SegmentationOptions(**{**vars(CPU), "dtype": "bfloat16"})
     model = load_segmenter(weights(head), options)._model
     dtypes = {name.split(".")[0]: tensor.dtype for name, tensor in model.named_parameters()}
     assert dtypes.pop("decode_head") == torch.float32
@@ -149,7 +168,7 @@ def test_bands_are_one_resize() -> None:
 
 @pytest.fixture(scope="module")
 def segmenter() -> Segmenter:
-    return load_segmenter(weights("linear"), OPTIONS)
+    return load_segmenter(weights("linear"), CPU)
 
 
 def test_a_picture_of_any_size_gets_a_class_for_each_pixel(segmenter: Segmenter) -> None:
@@ -188,64 +207,61 @@ def test_ade20k_has_150_classes_and_as_many_colours() -> None:
 
 def test_a_torch_file_with_its_wrapper_is_the_same(tmp_path: Path, numbers: Arrays) -> None:
     path = tmp_path / "upernet.pth"
+    path.with_suffix(".json").write_text(json.dumps(NUMBERS))
     torch.save({"meta": {"epoch": 1}, "state_dict": load_file(weights("upernet"))}, path)
-    model = load_segmenter(path, OPTIONS)._model
+    model = load_segmenter(path, CPU)._model
     with torch.inference_mode():
         close(model(torch.from_numpy(numbers["x"][:1])), numbers["upernet_encode_decode"], 3e-5)
 
 
 def test_a_head_alone_takes_its_tower_from_another_file(tmp_path: Path, numbers: Arrays) -> None:
     tensors = load_file(weights("linear"))
-    head, tower = tmp_path / "head.safetensors", tmp_path / "tower.safetensors"
-    save_file({n: t for n, t in tensors.items() if n.startswith("decode_head.")}, head)
+    tower = tmp_path / "tower.safetensors"
+    own = {n: t for n, t in tensors.items() if n.startswith("decode_head.")}
+    head = saved(tmp_path / "head.safetensors", own)
     save_file(
         {n.removeprefix("backbone."): t for n, t in tensors.items() if n.startswith("backbone.")},
         tower,
     )
     with pytest.raises(CheckpointError, match="backbone must be given"):
-        load_segmenter(head, OPTIONS)
-    options = SegmentationOptions(**{**vars(OPTIONS), "backbone": tower})
+        load_segmenter(head, CPU)
+    options = SegmentationOptions(**{**vars(CPU), "backbone": tower})
     model = load_segmenter(head, options)._model
     with torch.inference_mode():
         close(model(torch.from_numpy(numbers["x"][:1])), numbers["linear_encode_decode"], 3e-5)
 
 
-def test_a_public_probe_is_known_by_its_name(tmp_path: Path) -> None:
-    tensors = load_file(weights("linear"))
-    block = {n: t for n, t in tensors.items() if n.startswith("backbone.blocks.0.")}
-    for number in range(4, 48):
-        renamed = {n.replace(".0.", f".{number}.", 1): t.clone() for n, t in block.items()}
-        tensors |= renamed
-    for name, expected in (("linear_frozen.safetensors", 44), ("linear_1of16.safetensors", 47)):
-        save_file(tensors, tmp_path / name)
-        options = SegmentationOptions(heads=4, window=SIDE, device="cpu")
-        assert load_segmenter(tmp_path / name, options)._model.config.blocks == (expected,)
+@pytest.mark.parametrize(("name", "block"), [("linear_frozen", 44), ("linear_1of16", 47)])
+def test_a_public_probe_is_known_by_its_name(tmp_path: Path, name: str, block: int) -> None:
+    segmenter = load_segmenter(public_probe(tmp_path / f"{name}.safetensors"), CPU)
+    assert segmenter._model.config.blocks == (block,)
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("numbers", "said"),
     [
-        ({"heads": None}, "attention heads"),
+        ({"heads": None}, r'write {"heads": NUMBER} into tiny.json'),
         ({"heads": 5}, "attention heads"),
         ({"window": 100}, "100 pixels is no multiple"),
-        ({"stride": 0}, "stride 0"),
+        ({"stride": 0}, "stride: Input should be greater"),
         ({"block": 4}, "blocks 0 to 3, not 4"),
+        ({"sstride": 4}, "sstride: Extra inputs"),
     ],
 )
-def test_options_that_do_not_fit(options: dict[str, int | None], said: str) -> None:
-    with pytest.raises(InvalidOption, match=said):
-        load_segmenter(weights("linear"), SegmentationOptions(**{**vars(OPTIONS), **options}))
+def test_numbers_that_do_not_fit(tmp_path: Path, numbers: dict[str, int | None], said: str) -> None:
+    path = saved(tmp_path / "tiny.safetensors", load_file(weights("linear")), **numbers)
+    with pytest.raises(CheckpointError, match=said):
+        load_segmenter(path, CPU)
 
 
 def test_what_is_no_segmentation_checkpoint(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match="hf download"):
-        load_segmenter(tmp_path / "missing.pth", OPTIONS)
+        load_segmenter(tmp_path / "missing.pth", CPU)
     tensors = load_file(weights("linear"))
     tensors.pop("decode_head.norm.weight")
-    broken = tmp_path / "broken.safetensors"
-    save_file(tensors, broken)
+    broken = saved(tmp_path / "broken.safetensors", tensors)
     with pytest.raises(CheckpointError, match=r"missing \(1\):\s+decode_head.norm.weight"):
-        load_segmenter(broken, OPTIONS)
+        load_segmenter(broken, CPU)
     broken.write_bytes(broken.read_bytes()[:5000])
     with pytest.raises(CheckpointError, match="cut short or damaged"):
-        load_segmenter(broken, OPTIONS)
+        load_segmenter(broken, CPU)

@@ -1,0 +1,1 @@
+"""Chat about pictures and collections, in OpenAI's shape."""

@@ -1,0 +1,46 @@
+"""`/v1/segment`: what a picture shows, and where."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query, Request
+from starlette.responses import Response
+
+from api.queries import FORM, JSON, read_picture
+from api.schemas import SegmentAnswer
+from api.service import ServiceDep
+from api.vision import segment
+
+router = APIRouter(prefix="/v1", tags=["vision"])
+
+BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            JSON: {"schema": {"$ref": "#/components/schemas/PictureRequest"}},
+            FORM: {
+                "schema": {
+                    "type": "object",
+                    "properties": {"image": {"type": "string", "format": "binary"}},
+                }
+            },
+        },
+    }
+}
+PICTURE = {"description": "JSON, or the picture asked for.", "content": {"image/png": {}}}
+
+
+@router.post("/segment", openapi_extra=BODY, response_model=SegmentAnswer, responses={200: PICTURE})
+async def segment_picture(
+    request: Request,
+    service: ServiceDep,
+    answer: Annotated[
+        Literal["json", "map", "overlay"],
+        Query(description="All as JSON, or one picture: the class map (palette PNG), the overlay."),
+    ] = "json",
+) -> Any:  # noqa: ANN401 - a model or a picture
+    """Which class each pixel of a picture belongs to: a file, base64 in JSON, or a stored point."""
+    asked = await read_picture(request)
+    found = await service.segmenting(segment, service, asked)
+    if answer == "json":
+        return found.answer()
+    return Response(found.png(answer), media_type="image/png")
