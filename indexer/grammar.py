@@ -27,6 +27,7 @@ def parse_instant(text: str) -> datetime | None:
 
 
 def described(value: object) -> str:
+    """The value as Python shows it, cut short where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 

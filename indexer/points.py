@@ -10,8 +10,11 @@ from numpy.typing import NDArray
 from indexer import payload as payloads
 from indexer.base import AssetWrite, Point, Schema
 from indexer.errors import InvalidPoint
+from indexer.grammar import described
 from indexer.ledger import STATUSES, LedgerRow
 
+MAX_ASSET_BYTES = 65_536
+"""Of an asset's URI; the longest path of Linux, percent-encoded, has a fifth of it."""
 _UNIT_TOLERANCE = 5e-7
 
 
@@ -79,18 +82,22 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def check_asset(asset: object) -> None:
     """Raises `InvalidPoint` unless it is text that can be stored."""
     if not isinstance(asset, str) or not asset.strip():
-        raise InvalidPoint(f"an asset must be a URI that is not empty; got {asset!r}")
+        raise InvalidPoint(f"an asset must be a URI that is not empty; got {described(asset)}")
     try:
-        asset.encode()
+        size = len(asset.encode())
     except UnicodeEncodeError:
-        raise InvalidPoint(f"the asset {asset!r} is not valid Unicode; percent-encode it") from None
+        message = f"the asset {described(asset)} is not valid Unicode; percent-encode it"
+        raise InvalidPoint(message) from None
+    if size > MAX_ASSET_BYTES:
+        message = f"the asset {described(asset)} has {size} bytes, more than {MAX_ASSET_BYTES}"
+        raise InvalidPoint(message)
 
 
 def _check_ids(points: Sequence[Point]) -> None:
     seen: set[UUID] = set()
     for point in points:
         if not isinstance(point.id, UUID):
-            raise InvalidPoint(f"a point's id must be a UUID; got {point.id!r}")
+            raise InvalidPoint(f"a point's id must be a UUID; got {described(point.id)}")
         if point.id in seen:
             raise InvalidPoint(f"point {point.id} is in the batch twice")
         seen.add(point.id)

@@ -34,7 +34,10 @@ def installation(
     """The installation that the flags, the environment and the settings file describe."""
     given = dict(map(_setting, more or []))
     given |= {name: value for name, value in flags.items() if value is not None}
-    return Installation(Settings(**given))
+    try:
+        return Installation(Settings(**given))
+    except OSError as error:
+        raise typer.BadParameter(f"the settings file cannot be read: {error}") from error
 
 
 def _setting(text: str) -> tuple[str, Any]:

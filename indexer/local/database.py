@@ -25,7 +25,8 @@ def translated(doing: str) -> Iterator[None]:
         kind = CollectionDamaged if code in _DAMAGE else StorageError
         raise kind(f"could not {doing}: {error}") from error
     except OSError as error:
-        raise StorageError(f"could not {doing}: {error.strerror or error}") from error
+        where = f": {error.filename}" if error.filename else ""
+        raise StorageError(f"could not {doing}: {error.strerror or error}{where}") from error
 
 
 def connect_writer(folder: Path) -> sqlite3.Connection:

@@ -5,6 +5,7 @@ import sqlite3
 
 import numpy as np
 
+from indexer.errors import CollectionDamaged
 from indexer.filters import GeoBoundingBox, GeoCondition, GeoRadius
 from indexer.geo import EARTH_RADIUS, Floats, distances, sortable, unpacked
 from indexer.local.view import Bools, Ints
@@ -27,7 +28,10 @@ def in_area(connection: sqlite3.Connection, leaf: GeoCondition) -> Ints:
     if not rows:
         return np.empty(0, np.int64)
     found: Ints = np.fromstring(rows, np.int64, sep=",")
-    return found[_inside(leaf.area, *unpacked(places))]
+    try:
+        return found[_inside(leaf.area, *unpacked(places))]
+    except (ValueError, IndexError):
+        raise CollectionDamaged(f"the index of places of field {leaf.key!r} is damaged") from None
 
 
 def _belt(area: Area) -> tuple[float, float]:

@@ -211,17 +211,23 @@ def test_payloads_may_not_outgrow_the_limit_by_edits(collection: Collection) -> 
     assert collection.get([point.id])[0].payload == point.payload
 
 
+BAD_IDS: list[Any] = ["", "x" * 10_000, str(UUID(int=1)), 7, None]
+
+
 def test_bad_points_are_refused(collection: Collection) -> None:
     good = a_point()
     for broken, words in [
         (Point(good.id, "", good.vectors), "asset"),
         (Point(good.id, "  ", good.vectors), "asset"),
         (Point(good.id, "\udcff.jpg", good.vectors), "Unicode"),
+        (Point(good.id, "a" * 65_537, good.vectors), "65537 bytes"),
+        *((Point(bad, "a", good.vectors), "must be a UUID") for bad in BAD_IDS),
         (Point(good.id, "a", {}), "no vector"),
         (Point(good.id, "a", {"nope": good.vectors["c"]}), "there are: c, g"),
     ]:
-        with pytest.raises(InvalidPoint, match=words):
-            collection.upsert([broken])
+        with pytest.raises(InvalidPoint, match=words) as caught:
+            collection.upsert([a_point("before"), broken])
+        assert len(str(caught.value)) < 300
     with pytest.raises(InvalidPoint, match="twice"):
         collection.upsert([good, good])
     with pytest.raises(InvalidPoint, match="not 'b'"):
@@ -234,6 +240,15 @@ def test_bad_points_are_refused(collection: Collection) -> None:
     assert_same(collection, Model())
 
 
+def test_long_assets_are_kept_and_found(collection: Collection) -> None:
+    points = [a_point(f"file:///{letter * 10_000}☹.jpg") for letter in "ab"]
+    collection.upsert(points)
+    tree = Filter.parse({"must": [{"key": "asset", "match": {"value": points[1].asset}}]})
+    assert [record.asset for record in collection.scroll(tree).records] == [points[1].asset]
+    collection.replace([AssetWrite(points[0].asset, [], LedgerRow(points[0].asset, "skipped"))])
+    assert [record.asset for record in collection.scroll().records] == [points[1].asset]
+
+
 def test_empty_batches_change_nothing(collection: Collection) -> None:
     collection.upsert([])
     collection.replace([])
@@ -244,7 +259,7 @@ def test_empty_batches_change_nothing(collection: Collection) -> None:
 
 def test_queries_that_cannot_be_answered_are_refused(collection: Collection) -> None:
     query = np.ones(12, np.float32)
-    for limit in (0, -1, 10_001, True):
+    for limit in (0, -1, 10_001, 1_000_000, True):
         with pytest.raises(InvalidQuery, match="limit"):
             collection.search(query, vector="c", limit=limit)
         with pytest.raises(InvalidQuery, match="limit"):

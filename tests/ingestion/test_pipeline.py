@@ -24,6 +24,8 @@ from ingestion import (
     walk,
 )
 from tests import media as make
+from tests.ingestion.conftest import schema_of
+from tests.users import common_folder, unprivileged
 
 
 class Brittle(FakeEncoder):
@@ -197,13 +199,15 @@ def test_every_kind_of_trouble_has_its_reason(
     assert (again.unchanged, again.failed_before, events) == (13, 9, {})
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
-def test_what_may_not_be_read_says_so(
-    media: Path, encoder: FakeEncoder, collection: LocalCollection
-) -> None:
-    make.save_pictures(media, 2)[0].chmod(0)
-    (media / "folder").mkdir(mode=0)
-    report, events = run(media, encoder, collection)
+def test_what_may_not_be_read_says_so(encoder: FakeEncoder) -> None:
+    with common_folder() as folder:
+        media = folder / "media"
+        make.save_pictures(media, 2)[0].chmod(0)
+        (media / "folder").mkdir(mode=0)
+        with unprivileged():
+            collection = LocalStore(folder).create("photos", schema_of(encoder))
+            report, events = run(media, encoder, collection)
+            collection.close()
     assert (report.done, report.failed) == (1, 2)
     assert "Permission denied" in events["00000.jpg"].reason
     assert "cannot be read" in events["folder"].reason
