@@ -4,7 +4,6 @@ import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from api.problems import Refusal
 from api.settings import Settings
 
 if TYPE_CHECKING:
@@ -12,6 +11,18 @@ if TYPE_CHECKING:
     from encoders.heads.segmentation import Segmenter
 
 T = TypeVar("T")
+
+
+class NotConfigured(Exception):
+    """Something that the settings would have to name first; the message says how."""
+
+    @classmethod
+    def of(cls, what: str, setting: str, value: str) -> "NotConfigured":
+        """`what` needs `setting` to be `value`."""
+        return cls(
+            f"{what} is not set up here: set POLYLENS_{setting.upper()} (or {setting} in "
+            f"polylens.toml) to {value}; docs/heads.md tells which"
+        )
 
 
 class Heads:
@@ -28,7 +39,7 @@ class Heads:
         return list(self._loaded)
 
     def chat(self) -> "LocalChat":
-        """Raises `Refusal` (501) where none is set up, `CheckpointError`, `ModelUnavailable`."""
+        """Raises `NotConfigured`, `CheckpointError`, `ModelUnavailable`."""
         return self._get("chat", self._load_chat)
 
     def segmenter(self) -> "Segmenter":
@@ -60,7 +71,7 @@ class Heads:
 
         settings = self._settings
         if settings.chat is None:
-            raise not_configured("chat", "chat", "a server's URL, or an InternVL chat checkpoint")
+            raise NotConfigured.of("chat", "chat", "a server's URL, or an InternVL chat checkpoint")
         folder = find_checkpoint(settings.chat)
         return LocalChat.load(folder, settings.device, settings.dtype)
 
@@ -69,20 +80,10 @@ class Heads:
 
         settings = self._settings
         if settings.segmenter is None:
-            raise not_configured("segmentation", "segmenter", "a segmentation checkpoint's file")
+            raise NotConfigured.of("segmentation", "segmenter", "a segmentation checkpoint's file")
         options = SegmentationOptions(
             backbone=settings.segmenter_backbone,
             device=settings.device,
             dtype=settings.dtype,
         )
         return load_segmenter(settings.segmenter, options)
-
-
-def not_configured(what: str, setting: str, value: str) -> Refusal:
-    """501, with what to set."""
-    return Refusal(
-        501,
-        "not-configured",
-        f"{what} is not set up here: set POLYLENS_{setting.upper()} (or {setting} in "
-        f"polylens.toml) to {value}; docs/heads.md tells which",
-    )

@@ -17,6 +17,7 @@ import encoders.errors as encoding
 import indexer.errors as indexing
 import ingestion.errors as ingesting
 import retrieval.errors as retrieving
+from api.heads import NotConfigured
 from api.offload import Overloaded
 
 logger = logging.getLogger("polylens")
@@ -81,6 +82,7 @@ KINDS: dict[type[Exception], Kind] = {
     ingesting.NotMedia: Kind(415, "not-media"),
     ingesting.MediaError: Kind(422, "unreadable-media"),
     ingesting.IngestError: Kind(500, "ingestion-failed", told=False),
+    NotConfigured: Kind(501, "not-configured"),
     Overloaded: Kind(429, "overloaded", retry_after=1),
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {

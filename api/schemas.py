@@ -170,3 +170,4 @@ class SegmentAnswer(BaseModel):
 
 class Health(BaseModel):
     status: Literal["alive", "ready"]
+    heads: list[str] = Field([], description="Auxiliary models in memory: chat, segmenter.")

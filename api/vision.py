@@ -54,7 +54,7 @@ class Segmented:
 
 
 def segment(service: Service, asked: PictureRequest) -> Segmented:
-    """Raises `Refusal` (501 where no segmenter is set up), `MediaError`, `InvalidInput`."""
+    """Raises `NotConfigured`, `Refusal`, `MediaError`, `InvalidInput`."""
     segmenter = service.heads.segmenter()
     image = find_picture(service, asked)
     return Segmented(image, segmenter.segment(image))

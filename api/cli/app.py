@@ -17,7 +17,9 @@ from api.cli.doctor import doctor
 from api.cli.ingest import ingest
 from api.cli.models import models
 from api.cli.search import search
+from api.cli.segment import segment
 from api.cli.serve import serve
+from api.heads import NotConfigured
 from encoders import EncoderError
 from indexer import IndexerError, UnknownCollection
 from ingestion.errors import IngestError
@@ -30,10 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, ingest, search, serve, models, doctor):
+for command in (demo, ingest, search, serve, segment, models, doctor):
     app.command()(command)
 
-DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError)
+DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError, NotConfigured)
 
 
 def main() -> None:

@@ -11,7 +11,7 @@ from api.chat.engine import ChatEngine
 from api.chat.resolve import resolve
 from api.chat.said import Resolved
 from api.chat.schemas import ChatRequest, Chunk, ModelInfo, ModelList
-from api.heads import not_configured
+from api.heads import NotConfigured
 from api.problems import Refusal, openai_error
 from api.service import Service, ServiceDep
 
@@ -49,7 +49,7 @@ async def complete(request: ChatRequest, service: ServiceDep) -> Response:
 def _engine(service: Service, request: ChatRequest) -> ChatEngine:
     engine = service.chat
     if engine is None:
-        raise not_configured("chat", "chat", "a server's URL, or an InternVL chat checkpoint")
+        raise NotConfigured.of("chat", "chat", "a server's URL, or an InternVL chat checkpoint")
     if not engine.takes(request.model):
         raise Refusal(
             404, "unknown-model", f"there is no model {request.model!r} here: use {engine.model!r}"

@@ -17,7 +17,7 @@ async def alive() -> Health:
 
 @router.get("/readyz")
 async def ready(service: ServiceDep) -> Health:
-    """Whether the model is loaded."""
+    """Whether the model is loaded, and which auxiliary ones are."""
     if not service.ready:
         raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
-    return Health(status="ready")
+    return Health(status="ready", heads=service.heads.loaded)
