@@ -12,14 +12,13 @@ from api.cli.options import CollectionName, Data, Device, installation
 from api.cli.render import printable
 from api.heads import Heads
 from api.installation import Installation
-from api.media import Gone, Originals
-from api.problems import Refusal
 from encoders import InvalidInput
 from indexer import Filter, Record
 
 if TYPE_CHECKING:
     from PIL import Image
 
+    from api.media import Originals
     from encoders.heads.segmentation import Segmentation
 
 SIDE = 1536
@@ -95,6 +94,8 @@ def _files(folder: Path, out: Path | None, run: Segment) -> Iterator[bool]:
 
 def _tagged(polylens: Installation, run: Segment) -> Iterator[bool]:
     """Each image of the collection, as its payload is written."""
+    from api.media import Originals
+
     collection, originals = polylens.store.open(polylens.settings.collection), Originals(polylens)
     images = Filter.parse({"must": [{"key": "kind", "match": {"value": "image"}}]})
     page = collection.scroll(images, limit=100)
@@ -109,12 +110,14 @@ def _tagged(polylens: Installation, run: Segment) -> Iterator[bool]:
         page = collection.scroll(images, limit=100, after=page.next)
 
 
-def _stored(originals: Originals, record: Record, run: Segment) -> Segmented:
+def _stored(originals: "Originals", record: Record, run: Segment) -> Segmented:
     return run(originals.find(record).path)
 
 
 def _attempt(name: str, run: Callable[[], Segmented]) -> Segmented | None:
     """What `run` gives; None where it cannot, once the reason is told."""
+    from api.media import Gone
+    from api.problems import Refusal
     from ingestion import MediaError
 
     try:
