@@ -170,4 +170,7 @@ class SegmentAnswer(BaseModel):
 
 class Health(BaseModel):
     status: Literal["alive", "ready"]
-    heads: list[str] = Field([], description="Auxiliary models in memory: chat, segmenter.")
+
+
+class Readiness(Health):
+    heads: list[str] = Field(description="Auxiliary models in memory: chat, segmenter.")

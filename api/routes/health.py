@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from api.problems import Refusal
-from api.schemas import Health
+from api.schemas import Health, Readiness
 from api.service import ServiceDep
 
 router = APIRouter(tags=["health"])
@@ -16,8 +16,8 @@ async def alive() -> Health:
 
 
 @router.get("/readyz")
-async def ready(service: ServiceDep) -> Health:
+async def ready(service: ServiceDep) -> Readiness:
     """Whether the model is loaded, and which auxiliary ones are."""
     if not service.ready:
         raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
-    return Health(status="ready", heads=service.heads.loaded)
+    return Readiness(status="ready", heads=service.heads.loaded)
