@@ -65,6 +65,11 @@ class Installation:
         """The encoder of new collections."""
         return self.settings.encoder or DEFAULT_ENCODER
 
+    @property
+    def snapshots(self) -> Path:
+        """Folder of snapshots that were given no other place."""
+        return self.settings.data / "snapshots"
+
     def encoder(self, collection: Collection | None = None) -> Encoder:
         """The encoder of the settings, else the one the collection was made by, else the default.
 

@@ -21,13 +21,16 @@ from indexer.errors import (
     CollectionDamaged,
     CollectionExists,
     IndexerError,
+    InvalidArchive,
     InvalidFilter,
     InvalidName,
     InvalidPoint,
     InvalidQuery,
     NewerFormat,
+    SchemaMismatch,
     StorageError,
     UnknownCollection,
+    Unsupported,
 )
 from indexer.filters import (
     Condition,
@@ -51,7 +54,10 @@ from indexer.filters import (
 )
 from indexer.ledger import Ledger, LedgerRow, Status
 from indexer.local.collection import LocalCollection
+from indexer.local.compact import Compacted
+from indexer.local.snapshot import Manifest
 from indexer.local.store import LocalStore
+from indexer.local.usage import Usage
 
 __all__ = [
     "AssetWrite",
@@ -60,6 +66,7 @@ __all__ = [
     "CollectionBusy",
     "CollectionDamaged",
     "CollectionExists",
+    "Compacted",
     "Condition",
     "DatetimeRange",
     "Filter",
@@ -70,6 +77,7 @@ __all__ = [
     "HasId",
     "Hit",
     "IndexerError",
+    "InvalidArchive",
     "InvalidFilter",
     "InvalidName",
     "InvalidPoint",
@@ -80,6 +88,7 @@ __all__ = [
     "LedgerRow",
     "LocalCollection",
     "LocalStore",
+    "Manifest",
     "MatchAny",
     "MatchCondition",
     "MatchExcept",
@@ -95,11 +104,14 @@ __all__ = [
     "RangeCondition",
     "Record",
     "Schema",
+    "SchemaMismatch",
     "SearchResult",
     "Selector",
     "Status",
     "StorageError",
     "Store",
     "UnknownCollection",
+    "Unsupported",
+    "Usage",
     "point_id",
 ]

@@ -7,6 +7,9 @@ IndexerError
 ├── InvalidPoint           a vector, id or payload that cannot be stored; nothing of its batch was
 ├── InvalidFilter          an unknown operator or a value of the wrong type
 ├── InvalidQuery           a query vector, limit or cursor that cannot be answered
+├── InvalidArchive         a snapshot or an export that is not ours, incomplete, or was changed
+├── SchemaMismatch         vectors of another encoder, name or dimension than a collection's
+├── Unsupported            what this engine, or this machine without an optional part, cannot do
 ├── CollectionBusy         another writer held the lock too long (the message names it); try again
 ├── StorageError           the disk failed, is full, or is of a kind we cannot trust
 │   └── BackendUnavailable the server that holds the collections does not answer; try again later
@@ -41,6 +44,18 @@ class InvalidFilter(IndexerError):
 
 class InvalidQuery(IndexerError):
     """A query vector, limit or cursor that cannot be answered."""
+
+
+class InvalidArchive(IndexerError):
+    """A snapshot or an export that is not ours, incomplete, or was changed; nothing came of it."""
+
+
+class SchemaMismatch(IndexerError):
+    """Vectors of another encoder, name or dimension than those of a collection."""
+
+
+class Unsupported(IndexerError):
+    """What this engine, or this machine without an optional part, cannot do."""
 
 
 class CollectionBusy(IndexerError):

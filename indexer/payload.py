@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from indexer.base import Payload
-from indexer.errors import InvalidPoint
+from indexer.errors import CollectionDamaged, InvalidPoint
 from indexer.geo import packed, place_of
 from indexer.grammar import parse_instant
 
@@ -44,7 +44,13 @@ def check_payload(payload: Payload) -> None:
 
 
 def decode(text: str) -> Payload:
-    payload: Payload = json.loads(text)
+    """The payload of a stored text; raises `CollectionDamaged` where it is none."""
+    try:
+        payload = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise CollectionDamaged(f"a stored payload is not JSON: {error}; run verify") from error
+    if not isinstance(payload, dict):
+        raise CollectionDamaged("a stored payload is not an object; run verify")
     return payload
 
 

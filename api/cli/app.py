@@ -14,6 +14,7 @@ from pydantic_settings import SettingsError
 
 from api.cli.demo import demo
 from api.cli.doctor import doctor
+from api.cli.index import index
 from api.cli.ingest import ingest
 from api.cli.models import models
 from api.cli.search import search
@@ -34,6 +35,7 @@ app = typer.Typer(
 )
 for command in (demo, ingest, search, serve, segment, models, doctor):
     app.command()(command)
+app.add_typer(index, name="index")
 
 DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError, NotConfigured)
 

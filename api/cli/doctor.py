@@ -13,7 +13,7 @@ from rich.markup import escape
 from api.cli.options import CollectionName, Data, EncoderName, More, installation
 from api.installation import Installation
 from encoders import EncoderError
-from indexer import IndexerError, LocalCollection
+from indexer import IndexerError, LocalCollection, LocalStore
 
 # Distribution, module, and what is missing without it; None where polylens needs it to run.
 PARTS: tuple[tuple[str, str, str | None], ...] = (
@@ -62,7 +62,8 @@ def _checks(polylens: Installation) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "device", _device
     yield "data folder", lambda: _data(polylens)
     yield "encoder", lambda: polylens.encoder().info.description
-    for name in polylens.store.names():
+    store = polylens.store
+    for name in [*store.names(), *(store.broken() if isinstance(store, LocalStore) else ())]:
         yield f"collection {name}", partial(_collection, polylens, name)
 
 

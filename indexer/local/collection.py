@@ -18,9 +18,12 @@ from indexer.filters import Filter
 from indexer.ledger import LedgerRow
 from indexer.ledger_sql import SqlLedger, record
 from indexer.local import edit, read, verify
+from indexer.local.compact import Compacted, compact, keep_files
 from indexer.local.engine import Engine
 from indexer.local.forks import heed_forks
+from indexer.local.snapshot import Manifest, write_snapshot
 from indexer.local.transaction import Transaction
+from indexer.local.usage import Usage, usage
 from indexer.payload import check_payload
 from indexer.points import prepare
 
@@ -130,8 +133,26 @@ class LocalCollection:
         Raises `CollectionDamaged` naming all that is wrong.
         """
         engine = self._engine()
-        with engine.snapshot() as snapshot:
+        with keep_files(self._folder, self._lock_timeout), engine.snapshot() as snapshot:
             return verify.verify(snapshot.connection, self._folder, engine.uid, self._schema)
+
+    def usage(self) -> Usage:
+        """What it holds, and what that costs on the disk."""
+        return usage(self._engine(), self._folder)
+
+    def compact(self) -> Compacted:
+        """Give back the disk space of dead points; searches and writes go on meanwhile.
+
+        Raises `CollectionBusy`, `CollectionDamaged` and `StorageError`.
+        """
+        return compact(self._engine(), self._folder, self._lock_timeout)
+
+    def snapshot(self, target: Path) -> Manifest:
+        """Write one state as the file `target`, for `LocalStore.restore`; writers go on meanwhile.
+
+        Raises `StorageError` (also where the file exists), `CollectionBusy`, `CollectionDamaged`.
+        """
+        return write_snapshot(self._engine(), self._folder, target, self._lock_timeout)
 
     def close(self) -> None:
         """Release files and connections; the object is of no use afterwards."""

@@ -1,5 +1,6 @@
 """Commits: one at a time per collection, whichever process asks, and durable when they return."""
 
+import contextlib
 import sqlite3
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -13,12 +14,16 @@ from indexer.errors import IndexerError, StorageError
 from indexer.local.database import connect_writer, translated
 from indexer.local.lock import CommitLock
 from indexer.local.rawfile import HEADER_BYTES, RawFile
-from indexer.local.transaction import Pending, Transaction
+from indexer.local.reclaim import Floats, live_rows, sweep
+from indexer.local.transaction import Transaction
+from indexer.local.view import Ints
 
 _GROUP = 256
 """Most operations that share a commit."""
 _CHECKPOINT_CHANGES = 4000
 """Rows written between two checkpoints; a few megabytes of log."""
+_FREE_SHARE = 0.2
+"""Of the database, above which it is worth writing anew."""
 
 T = TypeVar("T")
 Operation = Callable[[Transaction], T]
@@ -86,6 +91,25 @@ class Committer:
                 self._commit(group)
         return ticket.outcome()
 
+    def run_alone(self, operation: Operation[T]) -> T:
+        """As `run`, in a commit of its own, so that its failure is nobody else's."""
+        ticket = _Ticket(operation)
+        with self._turn:
+            self._commit([ticket])
+        return ticket.outcome()
+
+    def shrink(self) -> None:
+        """Give the disk what the database has no more use for, and empty its log."""
+        with self._turn, translated("shrink the database"), self._lock.held():
+            connection = self._connected()
+            free, pages = (
+                connection.execute(f"PRAGMA {name}").fetchone()[0]
+                for name in ("freelist_count", "page_count")
+            )
+            if free > _FREE_SHARE * pages:
+                connection.execute("VACUUM")
+            self._checkpoint(connection, "TRUNCATE")
+
     def close(self) -> None:
         """Checkpoint and close the connection; the next operation opens another."""
         with self._turn:
@@ -126,9 +150,7 @@ class Committer:
             ticket.done = True
 
     def _commit_locked(self, group: Sequence[_Ticket[Any]]) -> None:
-        if self._connection is None:
-            self._connection = connect_writer(self._folder)
-        connection = self._connection
+        connection = self._connected()
         try:
             connection.execute("BEGIN IMMEDIATE")
             transaction = Transaction(connection)
@@ -139,6 +161,9 @@ class Committer:
             self._disconnect()
             raise
         self._failed -= transaction.touched
+        for name, number in transaction.retired:
+            with contextlib.suppress(OSError):  # what is left over is swept later
+                self._file(name, number).path.unlink()
         self._unsaved += transaction.changes + 10
         if self._unsaved > _CHECKPOINT_CHANGES:
             self._checkpoint(connection)
@@ -148,15 +173,35 @@ class Committer:
         if not transaction.changes:
             connection.execute("ROLLBACK")
             return
+        for name, number in transaction.retired:
+            self._move(transaction, name, number)
         for name, pending in transaction.pending.items():
             if pending.points:
-                self._append(transaction, name, pending)
+                points, vectors = np.concatenate(pending.points), np.concatenate(pending.vectors)
+                self._append(transaction, name, points, vectors)
         connection.execute("UPDATE collection SET version = ?", (transaction.version,))
         connection.execute("COMMIT")
 
-    def _append(self, transaction: Transaction, name: str, pending: Pending) -> None:
+    def _move(self, transaction: Transaction, name: str, number: int) -> None:
+        """Append the live vectors of a file elsewhere, and take the file out of the records."""
         connection = transaction.connection
-        points, vectors = np.concatenate(pending.points), np.concatenate(pending.vectors)
+        # A number is never used again, or a reader could see one file turn into another.
+        connection.execute(
+            "INSERT INTO raw_file SELECT name, max(number) + 1, 0 FROM raw_file WHERE name = ? "
+            "GROUP BY name HAVING max(number) = ?",
+            (name, number),
+        )
+        for points, vectors in live_rows(connection, self._file(name, number)):
+            self._append(transaction, name, points, vectors)
+        for table, column in (("raw_range", "file"), ("raw_file", "number")):
+            connection.execute(
+                f"DELETE FROM {table} WHERE name = ? AND {column} = ?",  # noqa: S608
+                (name, number),
+            )
+        connection.execute("UPDATE collection SET layout = layout + 1")
+
+    def _append(self, transaction: Transaction, name: str, points: Ints, vectors: Floats) -> None:
+        connection = transaction.connection
         while len(points):
             file, slots = self._last_file(connection, name)
             room = (self._file_bytes - HEADER_BYTES) // file.row_bytes - slots
@@ -185,18 +230,28 @@ class Committer:
             "SELECT number, slots FROM raw_file WHERE name = ? ORDER BY number DESC", (name,)
         ).fetchone()
         number, slots = row or (0, 0)
-        file = RawFile(self._folder, self._uid, name, self._dims[name], number)
+        file = self._file(name, number)
         if (name, number) in self._failed or file.offset(slots + 1) > self._file_bytes:
             number, slots = number + 1, 0
             while (name, number) in self._failed:
                 number += 1
-            file = RawFile(self._folder, self._uid, name, self._dims[name], number)
+            file = self._file(name, number)
         return file, slots
 
-    def _checkpoint(self, connection: sqlite3.Connection) -> None:
+    def _file(self, name: str, number: int) -> RawFile:
+        return RawFile(self._folder, self._uid, name, self._dims[name], number)
+
+    def _connected(self) -> sqlite3.Connection:
+        """The connection; with a new one goes what an interrupted compaction left."""
+        if self._connection is None:
+            self._connection = connect_writer(self._folder)
+            sweep(self._connection, self._folder)
+        return self._connection
+
+    def _checkpoint(self, connection: sqlite3.Connection, mode: str = "PASSIVE") -> None:
         """Copy the log into the database; that it fails harms nothing, and the next one retries."""
         try:
-            connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
             self._unsaved = 0
         except sqlite3.Error:
             self._disconnect()

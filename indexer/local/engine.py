@@ -13,7 +13,7 @@ from indexer.local.commit import Committer
 from indexer.local.database import Readers, connect_writer, translated
 from indexer.local.filesystem import refuse_remote
 from indexer.local.lock import CommitLock
-from indexer.local.schema import MIGRATIONS, format_version, migrate, read_schema
+from indexer.local.schema import MIGRATIONS, format_version, migrate, read_layout, read_schema
 from indexer.local.view import View, Viewer
 
 
@@ -69,9 +69,29 @@ class Engine:
         with translated(f"read collection {self._name!r}"), self.readers.connection() as connection:
             # Under a lock, or the shared view could be newer than this transaction.
             with self._viewing:
-                connection.execute("BEGIN")
-                view = self._viewer.current(connection)
+                view = self._begin(connection)
             yield Snapshot(connection, view)
+
+    def _begin(self, connection: sqlite3.Connection) -> View:
+        """Begin a read transaction; the view of what it sees."""
+        while True:
+            connection.execute("BEGIN")
+            layout = read_layout(connection)
+            try:
+                return self._viewed(connection)
+            except CollectionDamaged:
+                # A compaction may have removed the files of this state, but then there is another.
+                connection.rollback()
+                if read_layout(connection) == layout:
+                    raise
+
+    def _viewed(self, connection: sqlite3.Connection) -> View:
+        try:
+            return self._viewer.current(connection)
+        except (ValueError, KeyError, TypeError) as error:  # what no commit of ours could store
+            raise CollectionDamaged(
+                f"the records of collection {self._name!r} contradict each other: {error!r}"
+            ) from error
 
     def rest(self) -> None:
         """Let what is going on end, close all connections, begin nothing until `resume`."""

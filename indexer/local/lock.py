@@ -73,16 +73,11 @@ class CommitLock:
             ) from error
 
     def _wait(self, descriptor: int) -> None:
-        deadline = time.monotonic() + self._timeout
-        pause = 0.0005
-        while not _locked(descriptor):
-            if time.monotonic() > deadline:
-                raise CollectionBusy(
-                    f"collection {self._path.parent.name!r} is being written by "
-                    f"{_holder(descriptor)}, for more than {self._timeout:g} s; try again"
-                )
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.02)
+        if not wait(descriptor, fcntl.LOCK_EX, self._timeout):
+            raise CollectionBusy(
+                f"collection {self._path.parent.name!r} is being written by "
+                f"{_holder(descriptor)}, for more than {self._timeout:g} s; try again"
+            )
 
     @staticmethod
     def _sign(descriptor: int) -> None:
@@ -91,9 +86,33 @@ class CommitLock:
         os.pwrite(descriptor, json.dumps(holder).ljust(256).encode(), 0)
 
 
-def _locked(descriptor: int) -> bool:
+@contextmanager
+def folder_lock(folder: Path, mode: int, timeout: float = 0) -> Iterator[bool]:
+    """Whether the flock on a folder, `LOCK_SH` or `LOCK_EX`, was had within `timeout` seconds."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield wait(descriptor, mode, timeout)
+    finally:
+        # Unlocked before it is closed: a process forked meanwhile may have the folder open too.
+        fcntl.flock(descriptor, fcntl.LOCK_UN)
+        os.close(descriptor)
+
+
+def wait(descriptor: int, mode: int, timeout: float) -> bool:
+    """Whether the flock was had within so many seconds."""
+    deadline = time.monotonic() + timeout
+    pause = 0.0005
+    while not _locked(descriptor, mode):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.02)
+    return True
+
+
+def _locked(descriptor: int, mode: int) -> bool:
+    try:
+        fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from indexer import payload as payloads
 from indexer.base import Hit, Page, Record, SearchResult
+from indexer.errors import CollectionDamaged
 from indexer.filters import Filter
 from indexer.local.engine import Snapshot
 from indexer.local.filter_sql import Matcher, unknown_fields
@@ -78,9 +79,16 @@ def _hits(
         for score, number in zip(scores[order].tolist(), numbers, strict=True)
     )
     return [
-        Hit(UUID(bytes=point), asset, -negated, payloads.decode(text))
+        Hit(_id(point), asset, -negated, payloads.decode(text))
         for negated, point, asset, text in found[:limit]
     ]
+
+
+def _id(point: bytes) -> UUID:
+    try:
+        return UUID(bytes=point)
+    except (ValueError, TypeError) as error:
+        raise CollectionDamaged(f"a stored id is none: {point!r}; run verify") from error
 
 
 def _column(connection: sqlite3.Connection, name: str, points: Ints) -> dict[int, bytes]:
@@ -135,7 +143,7 @@ def _records(snapshot: Snapshot, rows: Sequence[_Row], names: Sequence[str]) -> 
         for place, vector in _stored(snapshot, name, points):
             vectors[place][name] = vector
     return [
-        Record(UUID(bytes=point), asset, payloads.decode(text), found)
+        Record(_id(point), asset, payloads.decode(text), found)
         for (_, point, asset, text), found in zip(rows, vectors, strict=True)
     ]
 

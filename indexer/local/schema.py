@@ -6,7 +6,8 @@ from uuid import UUID
 
 from indexer import payload
 from indexer.base import Schema
-from indexer.errors import CollectionDamaged, NewerFormat
+from indexer.checks import check_schema
+from indexer.errors import CollectionDamaged, InvalidName, NewerFormat
 from indexer.ledger_sql import create_ledger
 
 MIGRATIONS = (
@@ -116,5 +117,17 @@ def read_schema(connection: sqlite3.Connection) -> tuple[UUID, Schema, int]:
     if row is None:
         raise CollectionDamaged("the database of the collection lacks its description")
     uid, vectors, encoder, fingerprint, file_bytes = row
-    schema = Schema(json.loads(vectors), encoder, json.loads(fingerprint))
-    return UUID(bytes=uid), schema, file_bytes
+    try:
+        schema = Schema(dict(json.loads(vectors)), encoder, dict(json.loads(fingerprint)))
+        check_schema(schema)
+        return UUID(bytes=uid), schema, file_bytes
+    except (ValueError, TypeError, InvalidName) as error:
+        raise CollectionDamaged(f"the collection's description is damaged: {error}") from error
+
+
+def read_layout(connection: sqlite3.Connection) -> int:
+    """A number that changes when vectors are moved, so that nothing remembered of them holds."""
+    row = connection.execute("SELECT layout FROM collection").fetchone()
+    if row is None:
+        raise CollectionDamaged("the database of the collection lacks its description")
+    return int(row[0])

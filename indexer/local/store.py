@@ -1,7 +1,8 @@
 """All local collections of an installation: one folder each."""
 
 import shutil
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -11,12 +12,14 @@ from indexer.errors import CollectionExists, UnknownCollection
 from indexer.local import lock
 from indexer.local.collection import LocalCollection
 from indexer.local.database import FILE, connect_writer, translated
+from indexer.local.drafts import draft, hidden
 from indexer.local.filesystem import refuse_remote, sync_folder
 from indexer.local.rawfile import FOLDER, HEADER_BYTES
+from indexer.local.restore import unpack
 from indexer.local.schema import migrate, write_schema
+from indexer.local.snapshot import read_manifest
 
 FOLDER_NAME = "collections"
-_STALE_SECONDS = 3600
 
 
 class LocalStore:
@@ -46,21 +49,42 @@ class LocalStore:
                 if is_name(path.name) and (path / FILE).is_file()
             )
 
+    def broken(self) -> list[str]:
+        """Folders that must have been collections, but have no database; `open` says so too."""
+        if not self._folder.is_dir():
+            return []
+        with translated(f"list {self._folder}"):
+            return sorted(
+                path.name
+                for path in self._folder.iterdir()
+                if is_name(path.name) and (path / FOLDER).is_dir() and not (path / FILE).is_file()
+            )
+
     def create(self, name: str, schema: Schema) -> LocalCollection:
         """Raises `CollectionExists` or `InvalidName`; `StorageError` on an unsuitable disk."""
         check_name(name)
         check_schema(schema)
         _check_fits(schema, self._file_bytes)
-        with translated(f"create collection {name!r}"):
-            self._folder.mkdir(parents=True, exist_ok=True)
-            refuse_remote(self._folder)
-            self._clean()
-            draft = self._folder / f".{name}.{uuid4().hex}"
-            try:
-                self._build(draft, schema)
+        with translated(f"create collection {name!r}"), self._draft(name) as draft:
+            self._build(draft, schema)
+            self._publish(draft, name)
+        return self.open(name)
+
+    def restore(self, archive: Path, name: str | None = None) -> LocalCollection:
+        """A collection from a snapshot, under the name it had or another that is free.
+
+        It is the same collection, its uid included; everything is checked before it is there.
+        Raises `InvalidArchive`, `NewerFormat`, `CollectionExists`, `InvalidName`, `StorageError`.
+        """
+        manifest = read_manifest(archive)
+        name = manifest.name if name is None else name
+        check_name(name)
+        with translated(f"restore collection {name!r} from {archive}"):
+            if (self._folder / name).exists():
+                raise CollectionExists(f"collection {name!r} exists already; restore it by another")
+            with self._draft(name) as draft:
+                unpack(archive, manifest, draft)
                 self._publish(draft, name)
-            finally:
-                shutil.rmtree(draft, ignore_errors=True)
         return self.open(name)
 
     def open(self, name: str) -> LocalCollection:
@@ -90,7 +114,7 @@ class LocalStore:
         folder = self._folder / name
         if not folder.is_dir():
             raise self._unknown(name)
-        grave = self._folder / f".{name}.{uuid4().hex}"
+        grave = hidden(self._folder, name)
         with translated(f"drop collection {name!r}"):
             commit_lock = lock.CommitLock(folder, self._lock_timeout)
             with commit_lock.held():
@@ -100,15 +124,22 @@ class LocalStore:
             opened = self._opened.pop(name, None)
             if opened is not None:
                 opened.close()
-            shutil.rmtree(grave)
+            shutil.rmtree(grave, ignore_errors=True)  # what is left over is swept later
 
     def close(self) -> None:
         """Close every collection that was opened here."""
         while self._opened:
             self._opened.popitem()[1].close()
 
+    @contextmanager
+    def _draft(self, name: str) -> Iterator[Path]:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        refuse_remote(self._folder)
+        with draft(self._folder, name) as folder:
+            yield folder
+
     def _build(self, folder: Path, schema: Schema) -> None:
-        (folder / FOLDER).mkdir(parents=True)
+        (folder / FOLDER).mkdir()
         (folder / lock.FILE).touch()
         connection = connect_writer(folder)
         migrate(connection, 0)
@@ -127,12 +158,6 @@ class LocalStore:
             raise
         sync_folder(self._folder)
         sync_folder(self._folder.parent)
-
-    def _clean(self) -> None:
-        """Remove what interrupted creations and drops left behind."""
-        for path in self._folder.glob(".*.*"):
-            if time.time() - path.stat().st_mtime > _STALE_SECONDS:
-                shutil.rmtree(path, ignore_errors=True)
 
     def _unknown(self, name: str) -> UnknownCollection:
         known = ", ".join(self.names()) or "none"

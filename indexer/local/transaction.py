@@ -27,13 +27,15 @@ class Transaction:
     """An open SQLite transaction under the commit lock, numbered `version`.
 
     `pending` maps vector name -> what is to be appended before the transaction commits; `touched`
-    names the raw files (vector name, number) it was appended to. `changes` counts rows written.
+    names the raw files (vector name, number) it was appended to; `retired` those whose live vectors
+    are to be appended elsewhere, and which then go. `changes` counts rows written.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.connection = connection
         self.pending: dict[str, Pending] = {}
         self.touched: set[tuple[str, int]] = set()
+        self.retired: list[tuple[str, int]] = []
         self.changes = 0
         row = connection.execute("SELECT version FROM collection").fetchone()
         self.version: int = row[0] + 1
@@ -42,7 +44,7 @@ class Transaction:
 
     def attempt(self, operation: Callable[["Transaction"], T]) -> T:
         """Run an operation; if it raises, nothing of it stays in the transaction."""
-        before = self._last_row, self.changes
+        before, retired = (self._last_row, self.changes), len(self.retired)
         lengths = {name: len(pending.points) for name, pending in self.pending.items()}
         self.connection.execute("SAVEPOINT operation")
         try:
@@ -51,6 +53,7 @@ class Transaction:
             if self.connection.in_transaction:
                 self.connection.execute("ROLLBACK TO operation")
             self._last_row, self.changes = before
+            del self.retired[retired:]
             for name, pending in self.pending.items():
                 del pending.points[lengths.get(name, 0) :]
                 del pending.vectors[lengths.get(name, 0) :]
@@ -91,6 +94,22 @@ class Transaction:
         found = self.texts(rows)
         self._forget((row, payloads.entries(payloads.decode(text))) for row, text in found)
         self.execute("UPDATE point SET died = ? WHERE rowid = ?", [(self.version, r) for r in rows])
+
+    def retire(self, name: str, number: int) -> None:
+        """Have the live vectors of a raw file appended elsewhere, and the file removed."""
+        self.retired.append((name, number))
+        self.changes += 1
+
+    def purge(self, version: int, most: int) -> int:
+        """Forget up to `most` rows that died by `version`, when no raw file has them any more."""
+        self.connection.execute(
+            "DELETE FROM point WHERE rowid IN "
+            "(SELECT rowid FROM point WHERE died IS NOT NULL AND died <= ? LIMIT ?)",
+            (version, most),
+        )
+        row: tuple[int] = self.connection.execute("SELECT changes()").fetchone()
+        self.changes += row[0]
+        return row[0]
 
     def rewrite_payload(self, row: int, old: str, new: str) -> None:
         """Change the payload of a live row from one text to another."""

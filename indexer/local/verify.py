@@ -11,13 +11,26 @@ from indexer.errors import CollectionDamaged
 from indexer.local.rawfile import RawFile
 
 _CHUNK = 8 << 20
+_RECORDS = {
+    "points have an id that is none": "point WHERE length(id) <> 16",
+    "points have a payload that is no JSON object": (
+        "point WHERE NOT json_valid(payload) OR json_type(payload) <> 'object'"
+    ),
+    "ranges do not name the point of each row": "raw_range WHERE length(points) <> 8 * count",
+    "payload keys belong to points that are not there": (
+        "kv WHERE point NOT IN (SELECT rowid FROM point WHERE died IS NULL)"
+    ),
+}
+"""What no commit could have stored."""
 
 
 def verify(connection: sqlite3.Connection, folder: Path, uid: UUID, schema: Schema) -> int:
     """The bytes of vectors checked; raises `CollectionDamaged` naming all that is wrong."""
     found = list(_database_faults(connection))
     total = 0
-    for name, number, slots in connection.execute("SELECT name, number, slots FROM raw_file"):
+    for name, number, slots in connection.execute(
+        "SELECT name, number, slots FROM raw_file WHERE slots > 0"
+    ):
         file = RawFile(folder, uid, name, schema.vectors[name], number)
         found += _file_faults(connection, file, slots)
         total += slots * file.row_bytes
@@ -30,6 +43,10 @@ def _database_faults(connection: sqlite3.Connection) -> Iterator[str]:
     for (line,) in connection.execute("PRAGMA integrity_check(10)"):
         if line != "ok":
             yield f"database: {line}"
+    for words, sql in _RECORDS.items():
+        [count] = connection.execute(f"SELECT count(*) FROM {sql}").fetchone()  # noqa: S608
+        if count:
+            yield f"database: {count} {words}"
 
 
 def _file_faults(connection: sqlite3.Connection, file: RawFile, slots: int) -> Iterator[str]:

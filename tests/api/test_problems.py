@@ -58,7 +58,7 @@ def test_every_error_is_a_problem(error_class: type[Exception], tmp_path: Path) 
         (ModelUnavailable("fetch it"), 503),
         (Overloaded("try again"), 429),
         (NotMedia("a text"), 415),
-        (NewerFormat("made by a newer polylens"), 500),
+        (NewerFormat("made by a newer polylens"), 409),
     ],
 )
 def test_statuses(error: Exception, status: int, tmp_path: Path) -> None:

@@ -121,6 +121,52 @@ def test_a_folder_without_its_files_is_damage(
         store.open("photos")
 
 
+SENSELESS = {
+    "UPDATE collection SET vectors = 'x'": "description",
+    "UPDATE collection SET vectors = '[1]'": "description",
+    "UPDATE collection SET vectors = '{}'": "description",
+    "UPDATE collection SET fingerprint = 'x'": "description",
+    "UPDATE collection SET uid = x'00'": "description",
+    "DELETE FROM collection": "description",
+    """UPDATE collection SET vectors = '{"other": 8}'""": "records",
+    "UPDATE raw_range SET points = x'00'": "records",
+    "UPDATE raw_range SET points = x'0000000000000000'": "add up",
+    "UPDATE raw_file SET name = 'other'": "records",
+    "UPDATE raw_file SET slots = 'x'": "records",
+    "UPDATE point SET id = x'00' WHERE rowid = 7": "id that is none",
+    "UPDATE point SET payload = '{' WHERE rowid = 7": "1 points have a payload",
+    "UPDATE point SET payload = '[]' WHERE rowid = 7": "1 points have a payload",
+    "INSERT INTO kv VALUES ('a', 'i', 1, 9999)": "1 payload keys",
+}
+
+
+@pytest.mark.parametrize("script", SENSELESS)
+def test_records_that_make_no_sense_are_damage(
+    store: LocalStore, folder: Path, script: str
+) -> None:
+    connection = sqlite3.connect(folder / FILE)
+    with connection:
+        connection.execute(script)
+    connection.close()
+    with pytest.raises(CollectionDamaged, match=SENSELESS[script]):
+        store.open("photos").verify()
+
+
+def test_a_payload_that_is_no_json_fails_the_reads_that_need_it(
+    store: LocalStore, folder: Path
+) -> None:
+    connection = sqlite3.connect(folder / FILE)
+    with connection:
+        connection.execute("UPDATE point SET payload = '{' WHERE rowid = 7")
+    connection.close()
+    collection = store.open("photos")
+    with pytest.raises(CollectionDamaged, match="not JSON"):
+        collection.get([point(6).id])
+    with pytest.raises(CollectionDamaged, match="not JSON"):
+        collection.set_payload([point(6).id], {"a": 1})
+    assert collection.get([point(5).id])[0].payload == {}
+
+
 def test_an_emptied_database_is_damage(store: LocalStore, folder: Path) -> None:
     (folder / FILE).write_bytes(b"")
     with pytest.raises(CollectionDamaged, match="empty"):

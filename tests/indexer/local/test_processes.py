@@ -4,8 +4,10 @@ import json
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from itertools import count, takewhile
 from pathlib import Path
 
 import numpy as np
@@ -92,26 +94,38 @@ def torn(collection: LocalCollection, times: int) -> list[str]:
     return faults
 
 
-def test_readers_never_see_half_a_commit(collection: LocalCollection, tmp_path: Path) -> None:
-    collection.replace([asset_write("video", range(5), round=-1)])
+@contextmanager
+def rewritten(collection: LocalCollection, between: Callable[[int], object] = id) -> Iterator[None]:
+    """While it lasts, a thread replaces all points of an asset, again and again."""
+    collection.replace([asset_write("video", range(5), round=0)])
     stop = threading.Event()
 
     def write() -> None:
-        number = 0
-        while not stop.is_set():
+        for number in takewhile(lambda _: not stop.is_set(), count(1)):
             first = number % 7
             collection.replace([asset_write("video", range(first, first + 5), round=number)])
-            number += 1
+            between(number)
 
-    with ThreadPoolExecutor(3) as pool, start(READER, tmp_path, 1000) as other:
+    with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(write)
+        yield
+        stop.set()
+        writer.result()
+
+
+def check_readers(collection: LocalCollection, folder: Path) -> None:
+    """Two threads and another process look at what is being rewritten, and find nothing torn."""
+    with ThreadPoolExecutor(2) as pool, start(READER, folder, 1000) as other:
         here = [pool.submit(torn, collection, 1000) for _ in range(2)]
         output, errors = other.communicate("go\n", timeout=120)
         faults = [part.result() for part in here]
-        stop.set()
-        writer.result()
     assert other.returncode == 0, errors
     assert [*faults, json.loads(output)] == [[], [], []]
+
+
+def test_readers_never_see_half_a_commit(collection: LocalCollection, tmp_path: Path) -> None:
+    with rewritten(collection):
+        check_readers(collection, tmp_path)
 
 
 def test_a_read_sees_what_was_acknowledged_before_it(

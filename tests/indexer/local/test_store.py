@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from indexer import (
     StorageError,
     UnknownCollection,
 )
+from indexer.local.drafts import draft, hidden
 from tests.indexer.local.points import SCHEMA, assert_holds, point, points
 
 
@@ -49,17 +49,18 @@ def test_of_many_creators_one_wins(tmp_path: Path) -> None:
         store.close()
 
 
-def test_what_an_interrupted_creation_left_is_removed_later(store: LocalStore) -> None:
+def test_what_interrupted_work_left_is_removed_and_nothing_else(store: LocalStore) -> None:
     store.create("photos", SCHEMA)
     folder = store._folder
-    old, fresh = folder / ".a.0123", folder / ".b.4567"
-    for path in (old, fresh):
+    left, mine = hidden(folder, "a"), folder / ".mine"
+    for path in (left, mine):
         shutil.copytree(folder / "photos", path)
-    os.utime(old, (time.time() - 7200,) * 2)
-    assert store.names() == ["photos"]
-    store.create("more", SCHEMA)
-    assert not old.exists()
-    assert fresh.exists()
+    with draft(folder, "b") as busy:
+        assert not left.exists()
+        store.create("more", SCHEMA)
+        assert busy.is_dir()
+        assert store.names() == ["more", "photos"]
+    assert sorted(path.name for path in folder.iterdir()) == [".mine", "more", "photos"]
 
 
 def test_dropping_leaves_nothing(store: LocalStore, collection: LocalCollection) -> None:

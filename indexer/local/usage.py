@@ -1,0 +1,41 @@
+"""What a collection holds and what it costs on the disk."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from indexer.local.database import FILE
+from indexer.local.engine import Engine
+from indexer.local.rawfile import FOLDER
+
+
+@dataclass(frozen=True)
+class Usage:
+    """`points` alive and `dead`; bytes of the database with its log, and of raw `vectors`.
+
+    `dead_bytes` of the vectors belong to dead points: what a compaction would give back.
+    """
+
+    points: int
+    dead: int
+    database: int
+    vectors: int
+    dead_bytes: int
+
+
+def usage(engine: Engine, folder: Path) -> Usage:
+    with engine.snapshot() as snapshot:
+        alive = int(snapshot.view.points.alive.sum())
+        [dead] = snapshot.connection.execute(
+            "SELECT count(*) FROM point WHERE died IS NOT NULL"
+        ).fetchone()
+        dead_bytes = sum(
+            4 * engine.schema.vectors[name] * int((~vectors.rows.alive).sum())
+            for name, vectors in snapshot.view.vectors.items()
+        )
+    return Usage(
+        alive, dead, _bytes(folder, f"{FILE}*"), _bytes(folder / FOLDER, "*.f32"), dead_bytes
+    )
+
+
+def _bytes(folder: Path, pattern: str) -> int:
+    return sum(path.stat().st_size for path in folder.glob(pattern))

@@ -1,0 +1,95 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.api.cli.conftest import Run
+
+
+@pytest.fixture
+def filled(run: Run, photos: Path) -> Run:
+    assert run("ingest", photos).code == 0
+    return run
+
+
+def told(run: Run, *arguments: object) -> dict[str, Any]:
+    ran = run("index", *arguments, "--json")
+    assert ran.code == 0, ran.err
+    found: dict[str, Any] = json.loads(ran.out)
+    return found
+
+
+def test_info_for_people_and_for_programs(filled: Run) -> None:
+    assert "points      6" in filled("index", "info").out
+    found = told(filled, "info")
+    assert (found["collection"], found["points"], found["encoder"]) == ("default", 6, "fake")
+    assert found["disk"]["vectors"] > 4 * 6 * found["vectors"]["default"]
+
+
+def test_compact_gives_room_back(filled: Run, photos: Path) -> None:
+    (photos / "film.mp4").unlink()
+    assert filled("ingest", photos, "--prune").code == 0
+    before = told(filled, "info")
+    assert (before["points"], before["disk"]["dead"]) == (3, 3)
+    found = told(filled, "compact")
+    assert found["points"] == 3
+    assert found["after"] < found["before"]
+    after = told(filled, "info")
+    assert (after["points"], after["disk"]["dead"], after["disk"]["dead_bytes"]) == (3, 0, 0)
+    assert told(filled, "verify")["bytes"] == 4 * 3 * after["vectors"]["default"]
+
+
+def test_what_was_backed_up_comes_back(filled: Run, tmp_path: Path) -> None:
+    given = told(filled, "snapshot", "photos.tar")
+    assert (given["points"], Path(given["snapshot"])) == (6, Path("photos.tar"))
+    default = Path(told(filled, "snapshot")["snapshot"])
+    assert default.parent == tmp_path / "data" / "snapshots"
+    taken = filled("index", "restore", "photos.tar")
+    assert taken.code == 1
+    assert "'default' exists already" in taken.err
+    assert told(filled, "restore", default, "-c", "copy") == {"collection": "copy", "points": 6}
+    shutil.rmtree(tmp_path / "data")
+    assert told(filled, "restore", "photos.tar") == {"collection": "default", "points": 6}
+    assert "red.jpg" in filled("search", "red", "-n", 2).out
+
+
+def test_damage_is_named(filled: Run, tmp_path: Path) -> None:
+    [path] = (tmp_path / "data" / "collections" / "default" / "vectors").iterdir()
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    ran = filled("index", "verify")
+    assert ran.code == 1
+    assert f"{path}: rows" in ran.err
+    assert "do not match their checksum" in filled("index", "snapshot").err
+
+
+def test_doctor_lists_a_collection_without_its_database(filled: Run, tmp_path: Path) -> None:
+    (tmp_path / "data" / "collections" / "default" / "collection.db").unlink()
+    ran = filled("doctor")
+    assert ran.code == 1
+    assert "FAIL collection default: collection 'default' lacks its file collection.db" in ran.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["restore", "none.tar"], "No such file"),
+        (["restore", "."], "Is a directory"),
+        (["compact", "-c", "none"], "there is no collection 'none'"),
+        (["snapshot", "/proc/none/x.tar"], "could not write the snapshot"),
+    ],
+)
+def test_what_cannot_be_done_is_said(filled: Run, arguments: list[str], problem: str) -> None:
+    ran = filled("index", *arguments)
+    assert ran.code == 1
+    assert problem in ran.err
+
+
+def test_a_server_looks_after_its_own_files(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYLENS_QDRANT_URL", ":memory:")
+    ran = run("index", "restore", "x.tar")
+    assert ran.code == 1
+    assert "Qdrant server here" in ran.err
