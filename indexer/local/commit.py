@@ -108,7 +108,10 @@ class Committer:
             )
             if free > _FREE_SHARE * pages:
                 connection.execute("VACUUM")
+            # A reader at work keeps the log from being emptied; no writer shall wait for that.
+            connection.execute("PRAGMA busy_timeout = 0")
             self._checkpoint(connection, "TRUNCATE")
+            self._disconnect()
 
     def close(self) -> None:
         """Checkpoint and close the connection; the next operation opens another."""
