@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Sequence
 
-from encoders import Encoder, EncoderInfo, Pixels, RGBImage, Vectors
+from encoders import Encoder, EncoderInfo, Pixels, Preprocess, RGBImage, Vectors
 
 
 class SerialEncoder:
@@ -21,11 +21,9 @@ class SerialEncoder:
         with self._device:
             return self._encoder.encode_texts(texts)
 
-    def preprocess(self, image: RGBImage) -> Pixels:
-        return self._encoder.preprocess(image)
-
-    def preprocess_frame(self, image: RGBImage) -> Pixels:
-        return self._encoder.preprocess_frame(image)
+    @property
+    def preprocess(self) -> Preprocess:
+        return self._encoder.preprocess
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         with self._device:

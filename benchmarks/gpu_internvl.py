@@ -31,7 +31,7 @@ from encoders.internvl.images import ImageSide
 from encoders.internvl.model import InternVL, InternVLConfig, Part
 from encoders.internvl.placement import on_meta
 from encoders.internvl.qllama import QLlamaConfig
-from encoders.internvl.replicas import Replicas
+from encoders.internvl.runner import Runner
 from encoders.internvl.vision import Attention, Block, VisionConfig, VisionTower
 from encoders.internvl.weights import Site, set_weight, shapes_of
 
@@ -179,11 +179,9 @@ def print_encoder(bench: Bench, batch: int, ceiling: float) -> None:
     """A row for the same from bytes in memory to vectors in memory, as ingestion calls it."""
     config = bench.model.config
     size = config.vision.image_size
-    images = ImageSide(
-        Replicas([(bench.model, bench.device)], batch), {"c": config.clip_embed_dim}, size
-    )
+    images = ImageSide(Runner(bench.model, bench.device, batch), {"c": config.clip_embed_dim}, size)
     pixels = [np.full((size, size, 3), index % 256, np.uint8) for index in range(8 * batch)]
-    seconds = bench.seconds({"encoder": partial(images.encode, pixels, len(pixels))})["encoder"]
+    seconds = bench.seconds({"encoder": partial(images.encode, pixels)})["encoder"]
     share = len(pixels) * image_flops(config, queries=False) / seconds / ceiling
     print(f"| c, from bytes | 8 x {batch} | {len(pixels) / seconds:.1f} | {share:.0%} | - |")
 

@@ -1,6 +1,17 @@
 """Texts, images and frames to unit vectors. Imports nothing of ours."""
 
-from encoders.base import Encoder, EncoderInfo, Modality, Pixels, RGBImage, Vectors, unit
+from encoders.base import (
+    Ability,
+    Encoder,
+    EncoderInfo,
+    Modality,
+    Pixels,
+    Preprocess,
+    RGBImage,
+    Use,
+    Vectors,
+    unit,
+)
 from encoders.errors import (
     CheckpointError,
     EncoderError,
@@ -8,6 +19,7 @@ from encoders.errors import (
     InvalidInput,
     InvalidOption,
     ModelUnavailable,
+    TowerNotLoaded,
     UnknownEncoder,
 )
 from encoders.fingerprint import require_same
@@ -15,6 +27,7 @@ from encoders.registry import ENCODERS, LoadOptions, load_encoder
 
 __all__ = [
     "ENCODERS",
+    "Ability",
     "CheckpointError",
     "Encoder",
     "EncoderError",
@@ -26,8 +39,11 @@ __all__ = [
     "Modality",
     "ModelUnavailable",
     "Pixels",
+    "Preprocess",
     "RGBImage",
+    "TowerNotLoaded",
     "UnknownEncoder",
+    "Use",
     "Vectors",
     "load_encoder",
     "require_same",

@@ -11,6 +11,12 @@ from PIL import Image
 from encoders.errors import InvalidInput
 
 Modality = Literal["text", "image"]
+Ability = Literal["match", "caption"]
+"""What an encoder may do beside vectors: methods of these names, see `InternVLEncoder`."""
+
+Use = Literal["search", "frame", "class"]
+"""What an image is for: public protocols treat a video's frame, or an image to classify, apart."""
+
 Vectors = dict[str, NDArray[np.float32]]
 """Vector name -> float32 `[n, dim]`, one row per input."""
 
@@ -26,9 +32,10 @@ class EncoderInfo:
     """What a caller must know of an encoder before using it.
 
     `vectors` maps each vector name to its dimension. `fingerprint` maps a part ("vectors", "text",
-    "image") to a hash of everything that decides its numbers; parts not loaded are absent.
-    `match_threshold` is the text-to-image cosine under which a hit is no good match, or None where
-    it was never measured.
+    "image") to a hash of everything that decides its numbers; parts whose files are not here are
+    absent. `match_threshold` is the text-to-image cosine under which a hit is no good match, or
+    None where it was never measured. `batch_size` is how many images at a time keep every device
+    busy. `abilities` names the further methods it has: `match`, `caption`.
     """
 
     name: str
@@ -37,15 +44,25 @@ class EncoderInfo:
     modalities: frozenset[Modality]
     fingerprint: Mapping[str, str]
     match_threshold: float | None = None
+    batch_size: int = 32
+    abilities: frozenset[Ability] = frozenset()
+
+
+class Preprocess(Protocol):
+    """An image of any size to the model's input, on the CPU; safe to call from many threads."""
+
+    def __call__(self, image: RGBImage, use: Use = "search") -> Pixels:
+        """Pixels of different uses may share a batch; raises `InvalidInput` for no image."""
+        ...
 
 
 class Encoder(Protocol):
     """Turns texts and images into vectors of one shared space.
 
-    Encoding an image has two stages, so that a pipeline can overlap them: `preprocess` and
-    `preprocess_frame` run on the CPU and are safe to call from many threads at once;
-    `encode_pixels` runs on the device and is called by one thread at a time. `encode_images` is
-    `preprocess` and `encode_pixels` in one call.
+    Encoding an image has two stages, so that a pipeline can overlap them: `preprocess` runs on the
+    CPU, in many threads at once; `encode_pixels` runs on the device and is called by one thread at
+    a time. `encode_images` is both in one call. What needs a tower that was not loaded raises
+    `TowerNotLoaded`.
     """
 
     @property
@@ -55,15 +72,9 @@ class Encoder(Protocol):
         """Unit rows `[len(texts), dim]` per vector name; raises `InvalidInput` on an empty text."""
         ...
 
-    def preprocess(self, image: RGBImage) -> Pixels:
-        """The model's input for one image; raises `InvalidInput` where there is none."""
-        ...
-
-    def preprocess_frame(self, image: RGBImage) -> Pixels:
-        """As `preprocess`, for a frame of a video, which some public protocols treat differently.
-
-        The pixels may share a batch with those of images.
-        """
+    @property
+    def preprocess(self) -> Preprocess:
+        """The first stage. It can be pickled: other processes may preprocess without the model."""
         ...
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:

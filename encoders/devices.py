@@ -8,17 +8,27 @@ if TYPE_CHECKING:
     import torch
 
 
-def parse_devices(spec: str | None) -> "list[torch.device]":
-    """Devices of a comma-separated list such as "cpu" or "cuda:0,cuda:1".
+def parse_device(name: str | None) -> "torch.device":
+    """The device of that name; None means the first CUDA GPU, else Apple's, else the CPU.
 
-    None means one device: the first CUDA GPU, else Apple's, else the CPU. A device may be named
-    twice. Raises `InvalidOption` for a device this machine does not have.
+    Raises `InvalidOption` for a device this machine does not have.
     """
     import torch
 
-    if spec is None:
-        spec = "cuda:0" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
-    return [_parse_device(name.strip()) for name in spec.split(",")]
+    if name is None:
+        name = "cuda:0" if torch.cuda.is_available() else "mps" if _has_mps() else "cpu"
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise InvalidOption(f"{name!r} is no device: use cpu, cuda:0 or mps") from None
+    present = {
+        "cpu": 1,
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(_has_mps()),
+    }
+    if (device.index or 0) >= present.get(device.type, 0):
+        raise InvalidOption(f"this machine has no device {name!r}, or torch was built without it")
+    return device
 
 
 def parse_dtype(name: str | None, device: "torch.device") -> "torch.dtype":
@@ -34,23 +44,6 @@ def parse_dtype(name: str | None, device: "torch.device") -> "torch.dtype":
     if name not in known:
         raise InvalidOption(f"no dtype is called {name!r}: use one of {', '.join(known)}")
     return known[name]
-
-
-def _parse_device(name: str) -> "torch.device":
-    import torch
-
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise InvalidOption(f"{name!r} is no device: use cpu, cuda:0 or mps") from None
-    present = {
-        "cpu": 1,
-        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
-        "mps": int(_has_mps()),
-    }
-    if (device.index or 0) >= present.get(device.type, 0):
-        raise InvalidOption(f"this machine has no device {name!r}, or torch was built without it")
-    return device
 
 
 def _has_mps() -> bool:

@@ -7,6 +7,7 @@ EncoderError
 ├── EncoderMismatch        a collection was made by another encoder
 ├── InvalidOption          a device, dtype, tower or vector name that is not there
 └── InvalidInput           a text or an image that cannot be encoded
+    └── TowerNotLoaded     a text or an image for a tower that was left out
 """
 
 
@@ -36,3 +37,18 @@ class InvalidOption(EncoderError):
 
 class InvalidInput(EncoderError):
     """A text or an image that this encoder cannot encode."""
+
+
+class TowerNotLoaded(InvalidInput):
+    """A text or an image for a tower that was left out to save memory."""
+
+    def __init__(self, encoder: str, tower: str) -> None:
+        """Keeps both as `args`, so that it can be sent between processes."""
+        super().__init__(encoder, tower)
+
+    def __str__(self) -> str:
+        encoder, tower = self.args
+        return (
+            f"{encoder} was loaded without its {tower} tower: set `towers` to {tower!r} or to "
+            "'both' (--towers, POLYLENS_TOWERS), if this checkpoint has one"
+        )

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageColor
 
-from encoders.base import EncoderInfo, Pixels, RGBImage, Vectors, as_rgb, require_texts, unit
+from encoders.base import EncoderInfo, Pixels, RGBImage, Use, Vectors, as_rgb, require_texts, unit
 from encoders.fingerprint import digest
 
 GRID = 4  # an image is its 4 x 4 thumbnail
@@ -52,14 +52,10 @@ class FakeEncoder:
         rows = np.reshape([_embed_text(text) for text in texts], (len(texts), DIM))
         return {"default": unit(rows)}
 
-    def preprocess(self, image: RGBImage) -> Pixels:
+    def preprocess(self, image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG002
         """The image's thumbnail as uint8 `[4, 4, 3]`."""
         thumbnail = as_rgb(image).resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=2.0)
         return np.asarray(thumbnail, dtype=np.uint8)
-
-    def preprocess_frame(self, image: RGBImage) -> Pixels:
-        """As `preprocess`: frames are images here."""
-        return self.preprocess(image)
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), 48]`, see `Encoder.encode_pixels`."""

@@ -17,8 +17,9 @@ INTERNVL_TYPES = ("internvl", "internvl_chat", "intern_vit_6b")
 class LoadOptions:
     """How to load an encoder; each encoder uses what applies to it.
 
-    `device` is a torch device or a comma-separated list of them ("cuda:0,cuda:1"), `dtype` a torch
-    dtype name; None means the encoder's own choice. `towers` and `vectors` narrow what is loaded.
+    `device` is a torch device or a comma-separated list of them ("cuda:0,cuda:1"), each of which
+    gets a process with a model of its own; `dtype` is a torch dtype name. None means the encoder's
+    own choice. `towers` and `vectors` narrow what is loaded.
     """
 
     device: str | None = None
@@ -33,6 +34,10 @@ def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encod
     Raises `UnknownEncoder`, `ModelUnavailable` or `CheckpointError`. Remote code is never run.
     """
     options = options or LoadOptions()
+    if "," in (options.device or ""):
+        from encoders.workers import WorkerEncoder
+
+        return WorkerEncoder(name_or_path, options)
     if name_or_path in ENCODERS:
         return ENCODERS[name_or_path].build(options)
     if "/" in name_or_path or Path(name_or_path).exists():

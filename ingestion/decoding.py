@@ -96,7 +96,7 @@ class Decoder:
             yield _touched(job, seen, clip.keys())
             return
         for image, pools in clip.frames():
-            pixels = self._encoder.preprocess_frame(image)
+            pixels = self._encoder.preprocess(image, "frame")
             self._meter.add(0, -self._window.take(pixels.nbytes))
             yield Frame(job, pixels, pools, pixels.nbytes)
         points = {

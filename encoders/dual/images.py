@@ -8,7 +8,7 @@ import torch
 import transformers
 from transformers import PreTrainedConfig
 
-from encoders.base import Pixels, RGBImage, as_rgb
+from encoders.base import Pixels, RGBImage, Use, as_rgb
 from encoders.errors import CheckpointError, InvalidInput
 from encoders.fingerprint import digest
 
@@ -49,8 +49,12 @@ class ImageTransform:
         self._is_naflex = "spatial_shapes" in self._processor.model_input_names
         self._size = dict(self._processor.size or {}) if self._processor.do_resize else {}
 
-    def __call__(self, image: RGBImage) -> Pixels:
-        """float32 `[3, height, width]`, or `[patches + 1, patch values]` for NaFlex."""
+    def __call__(self, image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG002
+        """float32 `[3, height, width]`, or `[patches + 1, patch values]` for NaFlex.
+
+        All uses are alike. Raises `InvalidInput` for images that cannot be decoded or are far too
+        narrow.
+        """
         rgb = as_rgb(image)
         if max(rgb.size) > MAX_ASPECT * min(rgb.size):
             raise InvalidInput(

@@ -5,15 +5,22 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders.base import EncoderInfo, Pixels, RGBImage, Vectors, require_texts, unit
-from encoders.errors import InvalidInput
+from encoders.base import (
+    EncoderInfo,
+    Pixels,
+    Preprocess,
+    RGBImage,
+    Vectors,
+    require_texts,
+    unit,
+)
+from encoders.errors import InvalidInput, TowerNotLoaded
 from encoders.internvl.images import ImageSide
 from encoders.internvl.model import InternVL
 from encoders.internvl.pairs import Captioning, caption, match
-from encoders.internvl.replicas import Replicas
+from encoders.internvl.runner import Runner
 from encoders.internvl.texts import TextSide
 from encoders.internvl.tokenizer import Tokenizer
-from encoders.internvl.transforms import Transform, processor_crop, squash
 
 PUBLIC_CAPTIONING = Captioning()
 
@@ -31,7 +38,7 @@ class InternVLEncoder:
         *,
         images: ImageSide | None,
         texts: TextSide | None,
-        joint: tuple[Replicas[InternVL], Tokenizer] | None = None,
+        joint: tuple[Runner[InternVL], Tokenizer] | None = None,
     ) -> None:
         self.info = info
         self._maybe_images = images
@@ -41,29 +48,26 @@ class InternVLEncoder:
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit rows `[len(texts), dim]`, the same under each vector name."""
         if self._maybe_texts is None:
-            raise InvalidInput(f"{self.info.name} was loaded without a text tower")
+            raise TowerNotLoaded(self.info.name, "text")
         require_texts(texts)
         if not texts:
             return {name: np.zeros((0, dim), np.float32) for name, dim in self.info.vectors.items()}
         rows = unit(self._maybe_texts.encode(texts))
         return dict.fromkeys(self.info.vectors, rows)
 
-    def preprocess(self, image: RGBImage, transform: Transform = squash) -> Pixels:
-        """The model's square as uint8 RGB `[size, size, 3]`; `transform` for another protocol."""
-        return self._images.preprocess(image, transform)
-
-    def preprocess_frame(self, image: RGBImage) -> Pixels:
-        """The centre of a frame, not squashed: the public protocol of video."""
-        return self._images.preprocess(image, processor_crop)
+    @property
+    def preprocess(self) -> Preprocess:
+        """To the model's square, uint8 RGB `[size, size, 3]`."""
+        return self._images.preprocess
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), dim]`, see `Encoder.encode_pixels`."""
-        return _scaled(self._images.encode(pixels, len(pixels)), normalize)
+        return _scaled(self._images.encode(pixels), normalize)
 
     def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
         """`encode_pixels` of each image's `preprocess`, the next ones resized meanwhile."""
         pixels = self._images.preprocess_all(images)
-        return _scaled(self._images.encode(pixels, len(images)), normalize)
+        return _scaled(self._images.encode(pixels), normalize)
 
     def match(self, images: Sequence[RGBImage], texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability `[n]`, 0 to 1, that the i-th image and the i-th text belong together.
@@ -71,25 +75,25 @@ class InternVLEncoder:
         This is the image-text matching head of InternVL-G: slower than vectors, for reranking.
         Raises `InvalidInput` where that model was not loaded.
         """
-        replicas, tokenizer = self._joint
+        runner, tokenizer = self._joint
         require_texts(texts)
         if len(images) != len(texts):
             raise InvalidInput(f"{len(images)} images and {len(texts)} texts do not make pairs")
-        return match(replicas, tokenizer, list(self._images.preprocess_all(images)), texts)
+        return match(runner, tokenizer, list(self._images.preprocess_all(images)), texts)
 
     def caption(self, images: Sequence[RGBImage], how: Captioning = PUBLIC_CAPTIONING) -> list[str]:
         """An English caption for each image, by InternVL-G. Raises `InvalidInput` without it."""
-        replicas, tokenizer = self._joint
-        return caption(replicas, tokenizer, list(self._images.preprocess_all(images)), how)
+        runner, tokenizer = self._joint
+        return caption(runner, tokenizer, list(self._images.preprocess_all(images)), how)
 
     @property
     def _images(self) -> ImageSide:
         if self._maybe_images is None:
-            raise InvalidInput(f"{self.info.name} was loaded without an image tower")
+            raise TowerNotLoaded(self.info.name, "image")
         return self._maybe_images
 
     @property
-    def _joint(self) -> tuple[Replicas[InternVL], Tokenizer]:
+    def _joint(self) -> tuple[Runner[InternVL], Tokenizer]:
         if self._maybe_joint is None:
             raise InvalidInput(
                 f"{self.info.name} cannot match or caption: that needs InternVL-14B with both "

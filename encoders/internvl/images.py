@@ -2,20 +2,20 @@
 
 import itertools
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from encoders.base import Pixels, RGBImage, Vectors, as_rgb
+from encoders.base import Pixels, RGBImage, Vectors
 from encoders.internvl.float8 import SAMPLE, is_faithful, quantise, restore
 from encoders.internvl.generate import present
 from encoders.internvl.internvit import InternViT
 from encoders.internvl.model import InternVL
-from encoders.internvl.replicas import Replicas, send
-from encoders.internvl.transforms import Transform, normalise, squash
+from encoders.internvl.runner import Runner, send
+from encoders.internvl.transforms import Square, normalise
 
 THREADS = min(8, os.cpu_count() or 1)  # Pillow resizes outside of the interpreter lock
 
@@ -25,8 +25,8 @@ class ImageSide:
 
     def __init__(
         self,
-        replicas: Replicas[InternVL] | Replicas[InternViT],
-        dims: dict[str, int],
+        runner: Runner[InternVL] | Runner[InternViT],
+        dims: Mapping[str, int],
         size: int,
         *,
         float8: bool = False,
@@ -35,26 +35,22 @@ class ImageSide:
 
         Until then, and if not, it is bfloat16.
         """
-        self._replicas: Replicas[InternVL | InternViT] = replicas  # type: ignore[assignment]
+        self._runner: Runner[InternVL | InternViT] = runner  # type: ignore[assignment]
         self._dims = dims
-        self._size = size
         self._undecided = float8
         self._sample: list[Pixels] = []
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="resize")
-
-    def preprocess(self, image: RGBImage, transform: Transform = squash) -> Pixels:
-        """The model's square of one image, uint8 RGB `[size, size, 3]`. Thread-safe."""
-        return np.asarray(transform(as_rgb(image), self._size))
+        self.preprocess = Square(size)
 
     def preprocess_all(self, images: Sequence[RGBImage]) -> Iterable[Pixels]:
         """`preprocess` of each, in order, in a bounded number of threads."""
         return self._pool.map(self.preprocess, images)
 
-    def encode(self, pixels: Iterable[Pixels], count: int) -> Vectors:
-        """Rows `[count, dim]` per vector name, not normalised; it waits for the devices once."""
+    def encode(self, pixels: Iterable[Pixels]) -> Vectors:
+        """Rows `[count, dim]` per vector name, not normalised; it waits for the device once."""
         if self._undecided:
             pixels = self._watched(pixels)
-        vectors = self._embed_all(pixels, count)
+        vectors = self._embed_all(pixels)
         return {name: rows.numpy() for name, rows in vectors.items()}
 
     def _embed(
@@ -74,16 +70,15 @@ class ImageSide:
 
     def _decide(self, sample: list[Pixels]) -> None:
         """Go on with 8-bit weights if the sample's vectors stay where they are, else without."""
-        exact = self._embed_all(sample, SAMPLE)
-        towers = [present(model.vision_model, "c") for model, _ in self._replicas.copies]
-        replaced = [quantise(tower) for tower in towers]
-        if not is_faithful(exact, self._embed_all(sample, SAMPLE)):
-            for tower, linears in zip(towers, replaced, strict=True):
-                restore(tower, linears)
+        exact = self._embed_all(sample)
+        tower = present(self._runner.model.vision_model, "c")
+        replaced = quantise(tower)
+        if not is_faithful(exact, self._embed_all(sample)):
+            restore(tower, replaced)
 
-    def _embed_all(self, pixels: Iterable[Pixels], count: int) -> dict[str, Tensor]:
+    def _embed_all(self, pixels: Iterable[Pixels]) -> dict[str, Tensor]:
         """Float32 rows `[count, dim]` on the CPU per vector name."""
-        parts = self._replicas.run(self._embed, self._replicas.batches(pixels, count))
+        parts = self._runner.run(self._embed, pixels)
         return {
             name: torch.cat([torch.zeros(0, dim), *(part[name].cpu() for part in parts)])
             for name, dim in self._dims.items()

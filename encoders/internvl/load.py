@@ -7,17 +7,17 @@ from typing import TypeVar
 from torch import nn
 
 from encoders.base import EncoderInfo, Modality
-from encoders.errors import InvalidOption
+from encoders.errors import CheckpointError, InvalidOption
 from encoders.fingerprint import digest, hash_tensors
 from encoders.internvl.checkpoint import Checkpoint, open_internvl
 from encoders.internvl.encoder import InternVLEncoder
 from encoders.internvl.images import ImageSide
 from encoders.internvl.internvit import InternViT
 from encoders.internvl.layouts import target_name
-from encoders.internvl.memory import TEXTS, image_batch
+from encoders.internvl.memory import image_batch, text_batch
 from encoders.internvl.model import PARTS, InternVL, Part
 from encoders.internvl.placement import Placement, on_meta
-from encoders.internvl.replicas import Replicas
+from encoders.internvl.runner import Runner
 from encoders.internvl.texts import TextSide
 from encoders.internvl.tokenizer import FEATURE_PREFIX, Tokenizer
 from encoders.internvl.transforms import MEAN, STD
@@ -55,18 +55,20 @@ def _load_both(
     vectors = _chosen(options.vectors, offered, "vector", name)
     towers = _chosen(options.towers, both, "tower", name)
     parts = _parts(vectors, towers)
-    tokenizer = Tokenizer(checkpoint.folder / "tokenizer.model") if "text" in towers else None
+    tokenizer = _tokenizer(checkpoint, required="text" in towers)
 
     def build() -> InternVL:
         return InternVL(config, parts, placement.attention)
 
     known = shapes_of(on_meta(lambda: InternVL(config, PARTS)))
-    copies = placement.copies(checkpoint, build, known)
-    seeing = on_meta(lambda: InternVL(config, vectors))
+    model = placement.load(checkpoint, build, known)
     dims: dict[str, int] = dict.fromkeys(vectors, config.clip_embed_dim)
-    batch = image_batch(placement.sites[0].vision, config.vision, placement.dtype)
-    images = Replicas(copies, batch)
-    joint = Replicas(copies, max(1, batch // 4))
+    site, dtype = placement.site, placement.dtype
+    batch = image_batch(site.vision, config.vision, dtype)
+    images = Runner(model, site.vision, batch)
+    texts = Runner(model, site.language, text_batch(site.language, config.qllama, dtype))
+    joint = Runner(model, site.vision, max(1, batch // 4))
+    joined = "match" in parts
     return InternVLEncoder(
         EncoderInfo(
             name=name,
@@ -75,15 +77,17 @@ def _load_both(
             modalities=frozenset(towers),
             fingerprint={
                 "vectors": digest(dims),
-                **_text_print(checkpoint, tokenizer),
-                **(_image_print(checkpoint, seeing) if "image" in towers else {}),
+                **(_text_print(checkpoint, tokenizer) if tokenizer else {}),
+                **_image_print(checkpoint, on_meta(lambda: InternVL(config, vectors))),
             },
+            batch_size=batch,
+            abilities=frozenset({"match", "caption"} if joined else ()),
         ),
         images=ImageSide(images, dims, config.vision.image_size, float8=placement.float8)
         if "image" in towers
         else None,
-        texts=TextSide(Replicas(copies, TEXTS), tokenizer) if tokenizer else None,
-        joint=(joint, tokenizer) if tokenizer and "match" in parts else None,
+        texts=TextSide(texts, tokenizer) if tokenizer and "text" in towers else None,
+        joint=(joint, tokenizer) if tokenizer and joined else None,
     )
 
 
@@ -98,10 +102,10 @@ def _load_internvit(
     def build() -> InternViT:
         return InternViT(checkpoint.config, projector=projector, attention=placement.attention)
 
-    copies = placement.copies(checkpoint, build, ())
-    dims = {vector: copies[0][0].dims[vector] for vector in vectors}
-    vision = checkpoint.config.vision
-    batch = image_batch(placement.sites[0].vision, vision, placement.dtype)
+    model = placement.load(checkpoint, build, ())
+    dims = {vector: model.dims[vector] for vector in vectors}
+    vision, device = checkpoint.config.vision, placement.site.vision
+    batch = image_batch(device, vision, placement.dtype)
     return InternVLEncoder(
         EncoderInfo(
             name=name,
@@ -110,10 +114,13 @@ def _load_internvit(
             modalities=frozenset({"image"}),
             fingerprint={
                 "vectors": digest(dims),
-                **_image_print(checkpoint, copies[0][0]),
+                **_image_print(checkpoint, model),
             },
+            batch_size=batch,
         ),
-        images=ImageSide(Replicas(copies, batch), dims, vision.image_size, float8=placement.float8),
+        images=ImageSide(
+            Runner(model, device, batch), dims, vision.image_size, float8=placement.float8
+        ),
         texts=None,
     )
 
@@ -128,9 +135,17 @@ def _parts(vectors: Collection[Part], towers: Collection[Modality]) -> frozenset
     return frozenset(parts)
 
 
-def _text_print(checkpoint: Checkpoint, tokenizer: Tokenizer | None) -> dict[str, str]:
-    if tokenizer is None:
-        return {}
+def _tokenizer(checkpoint: Checkpoint, *, required: bool) -> Tokenizer | None:
+    """The vocabulary; an image tower can do without, but then the fingerprint lacks its texts."""
+    try:
+        return Tokenizer(checkpoint.folder / "tokenizer.model")
+    except CheckpointError:
+        if required:
+            raise
+        return None
+
+
+def _text_print(checkpoint: Checkpoint, tokenizer: Tokenizer) -> dict[str, str]:
     tensors = _hash(checkpoint, on_meta(lambda: InternVL(checkpoint.config, {"text"})))
     return {"text": digest(tensors, FEATURE_PREFIX, tokenizer.data)}
 

@@ -5,12 +5,15 @@ from pathlib import Path
 import torch
 
 from encoders.errors import CheckpointError
+from encoders.internvl.qllama import QLlamaConfig
+from encoders.internvl.tokenizer import MAX_TOKENS
 from encoders.internvl.vision import VisionConfig
 
 GB = 1e9
 MEMINFO = Path("/proc/meminfo")
+SHARE = 0.8  # of the free memory that a batch may take
 MAX_IMAGES = {True: 64, False: 8}  # on CUDA, elsewhere
-TEXTS = 256  # short sequences: a fraction of what images take
+MAX_TEXTS = {True: 256, False: 64}
 
 
 class TooLittleMemory(CheckpointError):
@@ -34,20 +37,31 @@ def require_memory(needed: int, device: torch.device) -> None:
     if free is not None and needed > free:
         raise TooLittleMemory(
             f"the weights need {needed / GB:.3f} GB on {device}, which has {free / GB:.3f} GB "
-            "free: load one tower only, vector c only, a half-precision dtype, or use two GPUs as "
-            "cuda:0+cuda:1"
+            "free: load one tower only (--towers), vector c only (--encoder internvl-c), a "
+            "half-precision dtype, or use two GPUs as cuda:0+cuda:1"
         )
 
 
 def image_batch(device: torch.device, config: VisionConfig, dtype: torch.dtype) -> int:
-    """How many images to run at once: what fits in four fifths of the free memory, at most 64.
+    """How many images to run at once: what fits, at most 64.
 
     The sizes that live at once in a block: some ten of the residual stream's, two of the MLP's.
     Larger batches are no faster: 64 images are 16,000 rows and more in every product.
     """
-    most = MAX_IMAGES[device.type == "cuda"]
+    width = 10 * config.hidden_size + 2 * config.intermediate_size
+    return _fitting(device, config.tokens * width * dtype.itemsize, MAX_IMAGES)
+
+
+def text_batch(device: torch.device, config: QLlamaConfig, dtype: torch.dtype) -> int:
+    """How many texts to run at once: what fits of the longest there can be, at most 256.
+
+    As for images, with three of the MLP's sizes: a gate, its product and what it multiplies.
+    """
+    width = 10 * config.hidden_size + 3 * config.intermediate_size
+    return _fitting(device, MAX_TOKENS * width * dtype.itemsize, MAX_TEXTS)
+
+
+def _fitting(device: torch.device, each: int, most: dict[bool, int]) -> int:
+    limit = most[device.type == "cuda"]
     free = free_bytes(device)
-    if free is None:
-        return most
-    per_token = (10 * config.hidden_size + 2 * config.intermediate_size) * dtype.itemsize
-    return max(1, min(int(0.8 * free) // (per_token * config.tokens), most))
+    return limit if free is None else max(1, min(int(SHARE * free) // each, limit))

@@ -12,7 +12,7 @@ from encoders.base import Pixels
 from encoders.internvl.generate import caption_ids
 from encoders.internvl.images import to_device
 from encoders.internvl.model import InternVL
-from encoders.internvl.replicas import Replicas, send
+from encoders.internvl.runner import Runner, send
 from encoders.internvl.tokenizer import CAPTION_PROMPT, Tokenizer, pad
 from encoders.internvl.transforms import normalise
 
@@ -27,7 +27,7 @@ class Captioning:
 
 
 def match(
-    replicas: Replicas[InternVL],
+    runner: Runner[InternVL],
     tokenizer: Tokenizer,
     pixels: Sequence[Pixels],
     texts: Sequence[str],
@@ -44,12 +44,12 @@ def match(
         return logits.softmax(-1)[:, 1]
 
     tokens = [tokenizer.encode(text, prefix="") for text in texts]
-    parts = replicas.run(score, replicas.batches(zip(pixels, tokens, strict=True), len(tokens)))
+    parts = runner.run(score, zip(pixels, tokens, strict=True))
     return np.concatenate([np.zeros(0, np.float32), *(part.cpu().numpy() for part in parts)])
 
 
 def caption(
-    replicas: Replicas[InternVL],
+    runner: Runner[InternVL],
     tokenizer: Tokenizer,
     pixels: Sequence[Pixels],
     how: Captioning,
@@ -70,5 +70,5 @@ def caption(
         ).tolist()
         return ids
 
-    parts = replicas.run(write, replicas.batches(pixels, len(pixels)))
+    parts = runner.run(write, pixels)
     return [tokenizer.decode(ids) for part in parts for ids in part]

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from encoders.internvl.model import InternVL
-from encoders.internvl.replicas import Replicas, send
+from encoders.internvl.runner import Runner, send
 from encoders.internvl.textcache import Row, TextCache
 from encoders.internvl.tokenizer import Tokenizer, pad
 
@@ -16,8 +16,8 @@ from encoders.internvl.tokenizer import Tokenizer, pad
 class TextSide:
     """Texts to float32 rows, not normalised."""
 
-    def __init__(self, replicas: Replicas[InternVL], tokenizer: Tokenizer) -> None:
-        self._replicas = replicas
+    def __init__(self, runner: Runner[InternVL], tokenizer: Tokenizer) -> None:
+        self._runner = runner
         self._tokenizer = tokenizer
         self._cache = TextCache()
 
@@ -35,8 +35,7 @@ class TextSide:
         """Sorted by length, so that a batch pads to its own longest text, not to 80 tokens."""
         tokens = {text: self._tokenizer.encode(text) for text in texts}
         order = sorted(texts, key=lambda text: len(tokens[text]))
-        batches = self._replicas.batches((tokens[text] for text in order), len(order))
-        parts = self._replicas.run(_embed, batches)
+        parts = self._runner.run(_embed, (tokens[text] for text in order))
         return dict(zip(order, np.concatenate([part.cpu().numpy() for part in parts]), strict=True))
 
 

@@ -4,12 +4,15 @@ All three resize with PIL's bicubic filter, as the public preprocessing does. Va
 the device: what travels there is bytes, a quarter of the floats.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
+import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
+from encoders.base import Pixels, RGBImage, Use, as_rgb
 from encoders.errors import InvalidInput
 
 MEAN = (0.485, 0.456, 0.406)
@@ -18,6 +21,17 @@ MAX_ASPECT = 100  # a side this much longer than the other: resizing the short o
 
 Transform = Callable[[Image.Image, int], Image.Image]
 """An RGB image of any size and a side in pixels -> a square image of that side."""
+
+
+@dataclass(frozen=True)
+class Square:
+    """Preprocessing to uint8 RGB `[size, size, 3]`, each use by its public protocol."""
+
+    size: int
+
+    def __call__(self, image: RGBImage, use: Use = "search") -> Pixels:
+        """See `Preprocess`."""
+        return np.asarray(TRANSFORMS[use](as_rgb(image), self.size))
 
 
 def squash(image: Image.Image, size: int) -> Image.Image:
@@ -37,6 +51,9 @@ def processor_crop(image: Image.Image, size: int) -> Image.Image:
     """As `crop`, but an odd margin is floored, as CLIP's processor does: for video frames."""
     resized = _short_side(image, size)
     return _window(resized, size, (resized.width - size) // 2, (resized.height - size) // 2)
+
+
+TRANSFORMS: Mapping[Use, Transform] = {"search": squash, "frame": processor_crop, "class": crop}
 
 
 def normalise(pixels: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from encoders.base import EncoderInfo, Modality, Pixels, RGBImage, Vectors, unit
-from encoders.errors import CheckpointError, ModelUnavailable
+from encoders.base import EncoderInfo, Modality, Pixels, Preprocess, RGBImage, Use, Vectors, unit
+from encoders.errors import CheckpointError, TowerNotLoaded
 from encoders.fingerprint import digest
 from encoders.offline.data import load_data
 from encoders.offline.pixels import to_square
@@ -56,26 +56,24 @@ class OfflineEncoder:
             description="A small offline noun-finder for trying things out, not InternVL.",
             vectors={"default": DIM},
             modalities=options.towers,
-            fingerprint=_fingerprint(self._data.checksum, options.towers),
+            fingerprint=_fingerprint(self._data.checksum),
             match_threshold=MATCH_THRESHOLD,
         )
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """Unit rows `[len(texts), 384]`; texts of any length and script.
 
-        Raises `InvalidInput` on an empty text, `ModelUnavailable` without the text tower.
+        Raises `InvalidInput` on an empty text, `TowerNotLoaded` without the text tower.
         """
         if not texts:
             return {"default": np.empty((0, DIM), dtype=np.float32)}
         return {"default": unit(self._text_tower().project(texts))}
 
-    def preprocess(self, image: RGBImage) -> Pixels:
-        """uint8 `[260, 260, 3]`, padded to a square on white; raises `InvalidInput`."""
-        return to_square(image)
-
-    def preprocess_frame(self, image: RGBImage) -> Pixels:
-        """As `preprocess`: frames are images here."""
-        return self.preprocess(image)
+    @property
+    def preprocess(self) -> Preprocess:
+        """To uint8 `[260, 260, 3]`, padded to a square on white."""
+        self._require("image")
+        return _square
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), 384]`, see `Encoder.encode_pixels`.
@@ -106,20 +104,23 @@ class OfflineEncoder:
             if self._image is None:
                 from encoders.offline.image import ImageTower
 
-                device = (self._options.device or "cpu").split(",")[0]
+                device = self._options.device or "cpu"
                 self._image = ImageTower(self._data, device, self._options.dtype or DTYPES[0])
             return self._image
 
     def _require(self, tower: Modality) -> None:
         if tower not in self._options.towers:
-            raise ModelUnavailable(
-                f"this encoder was loaded without its {tower} tower: add {tower!r} to `towers`"
-            )
+            raise TowerNotLoaded(self.info.name, tower)
 
 
-def _fingerprint(checksum: str, towers: frozenset[Modality]) -> dict[str, str]:
-    parts = {
+def _square(image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG001
+    """All uses are alike."""
+    return to_square(image)
+
+
+def _fingerprint(checksum: str) -> dict[str, str]:
+    return {
+        "vectors": digest({"default": DIM}),
         "text": digest("offline text", TEXT_VERSION, checksum),
         "image": digest("offline image", IMAGE_VERSION, checksum),
     }
-    return {"vectors": digest({"default": DIM})} | {tower: parts[tower] for tower in sorted(towers)}

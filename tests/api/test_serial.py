@@ -41,6 +41,6 @@ def test_one_thread_at_a_time_and_the_same_numbers() -> None:
         encoder.encode_texts(["red"])["default"], FakeEncoder().encode_texts(["red"])["default"]
     )
     assert np.array_equal(
-        encoder.preprocess_frame(plain("red")), FakeEncoder().preprocess_frame(plain("red"))
+        encoder.preprocess(plain("red"), "frame"), FakeEncoder().preprocess(plain("red"), "frame")
     )
     assert encoder.info == FakeEncoder.info

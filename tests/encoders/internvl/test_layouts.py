@@ -14,7 +14,6 @@ from torch import Tensor
 
 from encoders import CheckpointError, InvalidOption
 from encoders.internvl.layouts import LORA_ALPHA, our_name
-from encoders.internvl.transforms import processor_crop
 from tests.encoders.internvl.tiny import FEATURES, TINY, Arrays, Load, load_facts, load_model
 
 QKV = "vision_model.encoder.layers.0.attn.qkv.weight"
@@ -68,7 +67,7 @@ def test_a_pth_file_gives_internvl_c(
 ) -> None:
     encoder = load(pth)
     assert dict(encoder.info.vectors) == {"c": 32}
-    pixels = [encoder.preprocess(image, processor_crop) for image in images]
+    pixels = [encoder.preprocess(image, "frame") for image in images]
     ours = encoder.encode_pixels(pixels, normalize=False)["c"]
     np.testing.assert_allclose(ours, numbers("03")["image_c"], atol=FEATURES)
     texts = load_facts("03_texts_tiny.json")["texts"]
@@ -92,7 +91,7 @@ def test_the_tower_alone_gives_c(
 ) -> None:
     encoder = load(vit_pth)
     assert encoder.info.modalities == {"image"}
-    pixels = [encoder.preprocess(image, processor_crop) for image in images]
+    pixels = [encoder.preprocess(image, "frame") for image in images]
     ours = encoder.encode_pixels(pixels, normalize=False)
     np.testing.assert_allclose(ours["c"], numbers("03")["image_c"], atol=FEATURES)
 
@@ -113,7 +112,7 @@ def test_internvit_from_the_hub_gives_the_probe_feature(
     }
     save_file(vision, tmp_path / "model.safetensors")
     encoder = load(tmp_path)
-    pixels = [encoder.preprocess(image, processor_crop) for image in images]
+    pixels = [encoder.preprocess(image, "frame") for image in images]
     ours = encoder.encode_pixels(pixels, normalize=False)["default"]
     last = numbers("04_vit")["hidden_states_224"][-1]
     expected = np.concatenate([last[:, 0], last[:, 1:].mean(1)], axis=1)

@@ -7,6 +7,7 @@ import torch
 
 from encoders import CheckpointError
 from encoders.internvl import memory
+from encoders.internvl.qllama import QLlamaConfig
 from encoders.internvl.vision import VisionConfig
 
 CPU = torch.device("cpu")
@@ -19,15 +20,17 @@ def test_more_than_is_free_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("free_gb", "expected"), [(0, 1), (0.2, 2), (100, memory.MAX_IMAGES[False])]
+    ("free_gb", "images", "texts"),
+    [(0, 1, 1), (0.2, 2, 6), (100, memory.MAX_IMAGES[False], memory.MAX_TEXTS[False])],
 )
 def test_a_batch_is_what_fits(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, expected: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free_gb: float, images: int, texts: int
 ) -> None:
     meminfo = tmp_path / "meminfo"
     meminfo.write_text(f"MemAvailable: {int(free_gb * 1e6)} kB\n", "utf-8")
     monkeypatch.setattr(memory, "MEMINFO", meminfo)
-    assert memory.image_batch(CPU, VisionConfig(), torch.float32) == expected
+    assert memory.image_batch(CPU, VisionConfig(), torch.float32) == images
+    assert memory.text_batch(CPU, QLlamaConfig(), torch.float32) == texts
 
 
 def test_a_system_that_does_not_tell_gets_full_batches(

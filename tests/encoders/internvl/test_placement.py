@@ -10,14 +10,16 @@ from encoders.internvl.weights import Site, shapes_of
 from tests.encoders.internvl.tiny import CPU
 
 
-def test_each_device_of_the_list_holds_a_copy() -> None:
-    placement = Placement.of(LoadOptions(device="cpu, cpu+cpu"))
-    assert placement.sites == [Site(CPU, CPU)] * 2
+@pytest.mark.parametrize("device", ["cpu", "cpu+cpu", "cpu + cpu"])
+def test_a_model_lies_on_one_device_or_two(device: str) -> None:
+    placement = Placement.of(LoadOptions(device=device))
+    assert placement.site == Site(CPU, CPU)
     assert (placement.dtype, placement.attention) == (torch.float32, "sdpa")
 
 
-def test_without_a_list_there_is_one_copy() -> None:
-    assert len(Placement.of(LoadOptions()).sites) == 1
+def test_one_device_is_chosen_by_default() -> None:
+    site = Placement.of(LoadOptions()).site
+    assert site.vision == site.language
 
 
 @pytest.mark.parametrize("spec", ["cpu+cpu+cpu", "cpu+", "cuda:9", "+"])

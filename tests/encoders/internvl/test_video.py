@@ -8,7 +8,6 @@ import pytest
 
 from encoders import unit
 from encoders.internvl.encoder import InternVLEncoder
-from encoders.internvl.transforms import processor_crop
 from indexer import LocalStore, Schema, point_id
 from ingestion import IngestOptions, ingest, walk
 from ingestion.formats import identify
@@ -38,7 +37,7 @@ def test_an_ingested_video_is_the_unit_mean_of_its_cropped_frames(
     path = media.save_video(tmp_path / "wide.mp4", media.frames(["red", "blue"], size=(240, 96)))
     clip = Clip(path, identify(path, path.read_bytes()), IngestOptions())
     frames = [image for image, pools in clip.frames() if WHOLE in pools]
-    pixels = [encoder.preprocess(frame, processor_crop) for frame in frames]
+    pixels = [encoder.preprocess(frame, "frame") for frame in frames]
     rows = encoder.encode_pixels(pixels, normalize=False)
     schema = Schema(encoder.info.vectors, encoder.info.name, encoder.info.fingerprint)
     with closing(LocalStore(tmp_path / "data").create("videos", schema)) as collection:

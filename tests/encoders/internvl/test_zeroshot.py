@@ -7,7 +7,6 @@ from PIL import Image
 
 from encoders import unit
 from encoders.internvl.encoder import InternVLEncoder
-from encoders.internvl.transforms import crop
 from encoders.internvl.zeroshot import LOGIT_SCALE, class_weights
 from tests.encoders.internvl.tiny import FEATURES, LOGITS, Arrays, load_facts
 
@@ -21,6 +20,6 @@ def test_weights_and_logits_equal_the_reference(
     first = [template.replace("{c}", facts["classnames"][0]) for template in facts["templates"]]
     texts = unit(expected["zs_class0_text_features"])
     np.testing.assert_allclose(encoder.encode_texts(first)["c"], texts, atol=FEATURES)
-    rows = encoder.encode_pixels([encoder.preprocess(image, crop) for image in images])
+    rows = encoder.encode_pixels([encoder.preprocess(image, "class") for image in images])
     logits = LOGIT_SCALE * rows["c"] @ weights["c"]
     np.testing.assert_allclose(logits, expected["zs_logits"], atol=LOGITS)
