@@ -149,8 +149,8 @@ class WorkerEncoder:
             try:
                 self._tasks.finish(task, worker.ask(lane, *task.call))
             except WorkerDied as death:
-                self._tasks.bury(task, worker)
                 self._mourn(worker, death)
+                self._tasks.bury(task, worker)
                 return
 
     def _mourn(self, worker: Worker, death: WorkerDied) -> None:
