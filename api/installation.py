@@ -7,12 +7,18 @@ from typing import Self
 
 from api.roots import Roots
 from api.serial import SerialEncoder
-from api.settings import Settings
-from encoders import Encoder, LoadOptions, load_encoder
+from api.settings import Settings, Towers
+from encoders import BOTH, Encoder, LoadOptions, Modality, load_encoder
+from encoders.workers import WorkerEncoder
 from indexer import Collection, LocalStore, Schema, Store
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
 
+TOWERS: dict[Towers, frozenset[Modality]] = {
+    "image": frozenset({"image"}),
+    "text": frozenset({"text"}),
+    "both": BOTH,
+}
 DEFAULT_ENCODER = "offline"  # runs anywhere, without a model hub
 
 
@@ -22,8 +28,10 @@ class Installation:
     Leaving it as a context manager closes the store.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, needs: frozenset[Modality] = BOTH) -> None:
+        """`needs` are the towers that encoders are loaded with, unless the settings say."""
         self.settings = settings
+        self._towers = TOWERS[settings.towers] if settings.towers else needs
         self._encoders: dict[str, Encoder] = {}
         self._loading = threading.Lock()
 
@@ -101,8 +109,15 @@ class Installation:
     def _load(self, name: str) -> Encoder:
         with self._loading:
             if name not in self._encoders:
-                options = LoadOptions(device=self.settings.device, dtype=self.settings.dtype)
-                self._encoders[name] = SerialEncoder(load_encoder(name, options))
+                options = LoadOptions(
+                    device=self.settings.device,
+                    dtype=self.settings.dtype,
+                    towers=self._towers,
+                    compile=self.settings.compile,
+                )
+                encoder = load_encoder(name, options)
+                shared = isinstance(encoder, WorkerEncoder)  # has a queue of its own
+                self._encoders[name] = encoder if shared else SerialEncoder(encoder)
             return self._encoders[name]
 
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import (
@@ -16,6 +16,8 @@ from indexer.qdrant.options import IndexKind, Quantization, default_indexes
 
 MIB = 1024 * 1024
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")]
+
+Towers = Literal["image", "text", "both"]
 
 
 def default_data() -> Path:
@@ -41,7 +43,15 @@ class Settings(BaseSettings):
         "by default the collection's own, `offline` for a new one.",
     )
     device: str | None = Field(None, description="Torch device(s), e.g. cuda:0 or cuda:0,cuda:1.")
-    dtype: str | None = Field(None, description="Torch dtype, e.g. bfloat16.")
+    dtype: str | None = Field(
+        None, description="Torch dtype, e.g. bfloat16; float8 for InternVL on Hopper GPUs."
+    )
+    towers: Towers | None = Field(
+        None,
+        description="Load the encoder's image or text tower alone; by default what a command "
+        "needs.",
+    )
+    compile: bool = Field(False, description="Run InternVL's image tower through torch.compile.")
 
     qdrant_url: str | None = Field(
         None, description="Keep collections on this Qdrant server, not in the data folder."

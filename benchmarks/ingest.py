@@ -155,7 +155,7 @@ class Comparison:
                 pass
 
     def _encode(self) -> None:
-        size = self._options.batch_size
+        size = self._encoder.info.batch_size
         for start in range(0, len(self._paths), size):
             batch = range(start, min(start + size, len(self._paths)))
             pixels = [self._pixels[number % len(self._pixels)] for number in batch]

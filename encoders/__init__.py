@@ -23,9 +23,10 @@ from encoders.errors import (
     UnknownEncoder,
 )
 from encoders.fingerprint import require_same
-from encoders.registry import ENCODERS, LoadOptions, load_encoder
+from encoders.registry import BOTH, ENCODERS, LoadOptions, load_encoder
 
 __all__ = [
+    "BOTH",
     "ENCODERS",
     "Ability",
     "CheckpointError",

@@ -31,6 +31,14 @@ def parse_device(name: str | None) -> "torch.device":
     return device
 
 
+def first_device(names: str | None) -> "torch.device":
+    """The first of a list such as "cuda:0,cuda:1" or "cuda:0+cuda:1", for models that use one.
+
+    See `parse_device`.
+    """
+    return parse_device(names.replace("+", ",").split(",")[0].strip() if names else None)
+
+
 def parse_dtype(name: str | None, device: "torch.device") -> "torch.dtype":
     """The floating-point dtype of that name; None means bfloat16 on CUDA and float32 elsewhere.
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from encoders.base import Encoder, Modality
@@ -12,6 +12,8 @@ INTERNVL_14B = "OpenGVLab/InternVL-14B-224px"
 INTERNVIT_6B = "OpenGVLab/InternViT-6B-224px"
 INTERNVL_TYPES = ("internvl", "internvl_chat", "intern_vit_6b")
 
+BOTH: frozenset[Modality] = frozenset({"text", "image"})
+
 
 @dataclass(frozen=True)
 class LoadOptions:
@@ -19,13 +21,15 @@ class LoadOptions:
 
     `device` is a torch device or a comma-separated list of them ("cuda:0,cuda:1"), each of which
     gets a process with a model of its own; `dtype` is a torch dtype name. None means the encoder's
-    own choice. `towers` and `vectors` narrow what is loaded.
+    own choice. `towers` and `vectors` narrow what is loaded. `compile` runs InternVL's image tower
+    through `torch.compile`: slower at first, faster after if at all.
     """
 
     device: str | None = None
     dtype: str | None = None
     vectors: Collection[str] | None = None
-    towers: frozenset[Modality] = field(default_factory=lambda: frozenset({"text", "image"}))
+    towers: frozenset[Modality] = BOTH
+    compile: bool = False
 
 
 def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encoder:

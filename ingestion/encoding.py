@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders import Encoder, EncoderError, Vectors, unit
+from encoders import Encoder, EncoderError, ModelUnavailable, Vectors, unit
 from indexer.base import Point, point_id
 from ingestion.errors import EncodingStopped
 from ingestion.jobs import Frame, Job, Outcome, PoolKey
@@ -91,6 +91,8 @@ class EncodeStage:
         start = time.perf_counter()
         try:
             vectors = self.encoder.encode_pixels([f.pixels for f in frames], normalize=False)
+        except ModelUnavailable as error:
+            raise EncodingStopped(str(error)) from error
         except Exception as error:  # noqa: BLE001 - out of memory has no type of its own
             if len(frames) == 1:
                 return [self._give_up(frames[0], error)]

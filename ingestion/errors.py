@@ -3,7 +3,7 @@
 IngestError
 ├── PathNotFound           the file or folder to ingest does not exist
 ├── NothingFound           it holds no file, or the globs leave none
-├── EncodingStopped        the encoder fails on everything it is given
+├── EncodingStopped        the encoder is gone, or fails on everything it is given
 └── MediaError             one file cannot be used; the ledger records it as failed
     └── NotMedia           it is no image and no video; the ledger records it as skipped
 """

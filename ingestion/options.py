@@ -39,13 +39,13 @@ def default_workers() -> int:
 class IngestOptions:
     """How to ingest; only `video` decides what is stored.
 
-    `workers` threads decode; the encoder gets up to `batch_size` images at once; pixels being
-    decoded or waiting take up to `window_bytes`. Files that failed before are tried again when they
-    changed, or all of them with `retry_failed`.
+    `workers` threads decode; the encoder gets up to `batch_size` images at once, by default as
+    many as keep all its devices busy; pixels being decoded or waiting take up to `window_bytes`.
+    Files that failed before are tried again when they changed, or all of them with `retry_failed`.
     """
 
     workers: int = field(default_factory=default_workers)
-    batch_size: int = 32
+    batch_size: int | None = None
     window_bytes: int = 512 * MIB
     limits: Limits = field(default_factory=Limits)
     video: VideoOptions = field(default_factory=VideoOptions)

@@ -43,7 +43,10 @@ def check_fits(encoder: Encoder, collection: Collection) -> None:
     schema = collection.schema
     require_same(schema.fingerprint, encoder.info.fingerprint, f"the collection {collection.name}")
     if "image" not in encoder.info.modalities:
-        raise IngestError(f"the encoder {encoder.info.name} is loaded without its image side")
+        raise IngestError(
+            f"the encoder {encoder.info.name} is loaded without its image tower: set `towers` to "
+            "'image' or to 'both' (--towers, POLYLENS_TOWERS), if it has one"
+        )
     made = {name: encoder.info.vectors.get(name) for name in schema.vectors}
     if made != dict(schema.vectors):
         raise EncoderMismatch(
@@ -85,7 +88,7 @@ class _Pipeline:
         encode = EncodeStage(
             encoder,
             tuple(collection.schema.vectors),
-            options.batch_size,
+            options.batch_size or encoder.info.batch_size,
             self._window,
             self._messages,
             self._encoded,

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
+from api.cli.options import (
+    CollectionName,
+    Data,
+    Device,
+    EncoderName,
+    More,
+    TowersFlag,
+    installation,
+)
 from api.cli.progress import console, follow, show_left_out, show_plan
 from indexer import Collection, LedgerRow
 
@@ -32,6 +40,7 @@ def ingest(
     collection: CollectionName = None,
     encoder: EncoderName = None,
     device: Device = None,
+    towers: TowersFlag = None,
     more: More = None,
 ) -> None:
     """Make folders of photos and videos searchable.
@@ -42,7 +51,13 @@ def ingest(
     from ingestion import ingest as run
 
     with installation(
-        more, data=data, collection=collection, encoder=encoder, device=device
+        more,
+        frozenset({"image"}),
+        data=data,
+        collection=collection,
+        encoder=encoder,
+        device=device,
+        towers=towers,
     ) as polylens:
         limits = Limits(max_pixels=polylens.settings.max_image_pixels)
         options = IngestOptions(limits=limits, retry_failed=retry_failed)

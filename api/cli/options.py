@@ -8,7 +8,8 @@ from typing import Annotated, Any
 import typer
 
 from api.installation import Installation
-from api.settings import Settings
+from api.settings import Settings, Towers
+from encoders import BOTH, Modality
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder that holds everything polylens keeps.")
@@ -20,7 +21,13 @@ EncoderName = Annotated[
     str | None,
     typer.Option("--encoder", "-e", help="Encoder name, checkpoint folder or hub id."),
 ]
-Device = Annotated[str | None, typer.Option("--device", help="Torch device, e.g. cuda:0 or cpu.")]
+Device = Annotated[
+    str | None, typer.Option("--device", help="Torch device(s), e.g. cuda:0 or cuda:0,cuda:1.")
+]
+TowersFlag = Annotated[
+    Towers | None,
+    typer.Option("--towers", help="Load one tower alone; by default what this command needs."),
+]
 More = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Any other setting: qdrant_shards=6."),
@@ -29,13 +36,17 @@ More = Annotated[
 
 def installation(
     more: Sequence[str] | None = None,
+    needs: frozenset[Modality] = BOTH,
     **flags: Any,  # noqa: ANN401 - each setting has its own type
 ) -> Installation:
-    """The installation that the flags, the environment and the settings file describe."""
+    """The installation that the flags, the environment and the settings file describe.
+
+    `needs` are the towers that the command uses.
+    """
     given = dict(map(_setting, more or []))
     given |= {name: value for name, value in flags.items() if value is not None}
     try:
-        return Installation(Settings(**given))
+        return Installation(Settings(**given), needs)
     except OSError as error:
         raise typer.BadParameter(f"the settings file cannot be read: {error}") from error
 

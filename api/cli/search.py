@@ -10,9 +10,17 @@ from uuid import UUID
 
 import typer
 
-from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
+from api.cli.options import (
+    CollectionName,
+    Data,
+    Device,
+    EncoderName,
+    More,
+    TowersFlag,
+    installation,
+)
 from api.installation import Installation
-from encoders import RGBImage
+from encoders import Modality, RGBImage
 from indexer import Filter
 from retrieval import Answer, InvalidQuery, Part, Query
 
@@ -41,6 +49,7 @@ def search(
     collection: CollectionName = None,
     encoder: EncoderName = None,
     device: Device = None,
+    towers: TowersFlag = None,
     more: More = None,
 ) -> None:
     """Find photos and the moments in videos.
@@ -58,12 +67,27 @@ def search(
     ]
     query = Query(parts, filter=_filter(filter_), limit=limit)
     with installation(
-        more, data=data, collection=collection, encoder=encoder, device=device
+        more,
+        _needs(query),
+        data=data,
+        collection=collection,
+        encoder=encoder,
+        device=device,
+        towers=towers,
     ) as polylens:
         answer = polylens.searcher(polylens.settings.collection).search(query)
         _print(answer, as_json=as_json)
         if open_:
             _open(polylens, answer, " ".join(text or []) or "search")
+
+
+def _needs(query: Query) -> frozenset[Modality]:
+    """The towers that a query's parts pass through; for stored points alone, the one all have."""
+    used: dict[Modality, bool] = {
+        "text": any(part.text is not None for part in query.parts),
+        "image": any(part.image is not None for part in query.parts),
+    }
+    return frozenset(tower for tower, is_used in used.items() if is_used) or frozenset({"image"})
 
 
 def _print(answer: Answer, *, as_json: bool) -> None:

@@ -5,7 +5,15 @@ from typing import Annotated
 
 import typer
 
-from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
+from api.cli.options import (
+    CollectionName,
+    Data,
+    Device,
+    EncoderName,
+    More,
+    TowersFlag,
+    installation,
+)
 
 
 def serve(
@@ -15,6 +23,7 @@ def serve(
     collection: CollectionName = None,
     encoder: EncoderName = None,
     device: Device = None,
+    towers: TowersFlag = None,
     more: More = None,
 ) -> None:
     """Serve the page and the REST API; by default only to this machine."""
@@ -24,7 +33,14 @@ def serve(
     from api.security import InsecureSettings
 
     with installation(
-        more, host=host, port=port, data=data, collection=collection, encoder=encoder, device=device
+        more,
+        host=host,
+        port=port,
+        data=data,
+        collection=collection,
+        encoder=encoder,
+        device=device,
+        towers=towers,
     ) as polylens:
         settings = polylens.settings
         try:

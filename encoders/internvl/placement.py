@@ -12,6 +12,7 @@ from encoders.errors import InvalidOption
 from encoders.internvl.attention import choose_attention
 from encoders.internvl.checkpoint import Checkpoint
 from encoders.internvl.float8 import require_float8
+from encoders.internvl.vision import Block
 from encoders.internvl.weights import Site, load_weights
 from encoders.registry import LoadOptions
 
@@ -20,12 +21,13 @@ M = TypeVar("M", bound=nn.Module)
 
 @dataclass(frozen=True)
 class Placement:
-    """The site of a model, its number format and its attention."""
+    """The site of a model, its number format, its attention and what else makes it fast."""
 
     site: Site
     dtype: torch.dtype
     attention: str
     float8: bool
+    compile: bool
 
     @classmethod
     def of(cls, options: LoadOptions) -> "Placement":
@@ -39,7 +41,8 @@ class Placement:
         if float8:
             require_float8(site.vision)
         dtype = parse_dtype("bfloat16" if float8 else options.dtype, site.vision)
-        return cls(site, dtype, choose_attention(site.vision, dtype), float8)
+        attention = choose_attention(site.vision, dtype)
+        return cls(site, dtype, attention, float8, options.compile)
 
     def load(self, checkpoint: Checkpoint, build: Callable[[], M], known: Iterable[str]) -> M:
         """The model with its weights, beside which the files may have those of the `known` names.
@@ -49,6 +52,9 @@ class Placement:
         model = on_meta(build)
         allowed = None if checkpoint.lenient else known
         load_weights(model, checkpoint.catalogue, self.site, self.dtype, allowed)
+        for part in model.modules() if self.compile else ():
+            if isinstance(part, Block):
+                part.compile()  # the blocks are alike: one compilation serves them all
         return model
 
 

@@ -3,12 +3,17 @@
 import pytest
 import torch
 
-from encoders.devices import parse_device, parse_dtype
+from encoders.devices import first_device, parse_device, parse_dtype
 from encoders.errors import InvalidOption
 
 
 def test_one_device_is_chosen_by_default() -> None:
     torch.zeros(1, device=parse_device(None))
+
+
+@pytest.mark.parametrize("names", ["cpu", "cpu,cuda:99", "cpu + cuda:99", None])
+def test_a_model_of_one_device_takes_the_first(names: str | None) -> None:
+    torch.zeros(1, device=first_device(names))
 
 
 @pytest.mark.parametrize("name", ["", "gpu", "cuda:99", "cpu,cpu", "meta"])

@@ -3,6 +3,7 @@ import shutil
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -400,6 +401,18 @@ def test_an_encoder_that_fails_on_everything_ends_the_job(
         assert run(media, encoder, collection)[0].failed == 40
 
 
+def test_batches_are_as_large_as_the_encoder_likes(
+    media: Path, collection: LocalCollection
+) -> None:
+    class Preferring(Brittle):
+        info = replace(FakeEncoder.info, batch_size=7)
+
+    make.save_pictures(media, 40)
+    encoder = Preferring()
+    assert run(media, encoder, collection)[0].done == 40
+    assert max(encoder.batches) == 7
+
+
 def test_one_bad_vector_fails_its_file_alone(media: Path, collection: LocalCollection) -> None:
     class Poisoned(FakeEncoder):
         def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
@@ -433,7 +446,7 @@ def test_an_encoder_of_texts_alone_is_refused(collection: LocalCollection) -> No
             "fake", "", {"default": 48}, frozenset({"text"}), FakeEncoder.info.fingerprint
         )
 
-    with pytest.raises(IngestError, match="without its image side"):
+    with pytest.raises(IngestError, match="without its image tower"):
         ingest([], TextOnly(), collection)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import torch
 
-from encoders.devices import parse_devices, parse_dtype
+from encoders.devices import first_device, parse_dtype
 from encoders.heads.chat.config import read_chat_config
 from encoders.heads.chat.layouts import Layout, catalogue_of, hugging_face, internlm2, same
 from encoders.heads.chat.model import ChatConfig, ChatModel, settle_rotary
@@ -21,7 +21,7 @@ def load_chat(folder: Path, device: str | None = None, dtype: str | None = None)
     `InvalidOption`.
     """
     config = read_chat_config(folder)
-    place = parse_devices(device)[0]
+    place = first_device(device)
     number = parse_dtype(dtype, place)
     attend = require_attention(choose_attention(place, number))
     with torch.device("meta"):

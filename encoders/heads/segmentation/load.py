@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from encoders.devices import parse_device, parse_dtype
+from encoders.devices import first_device, parse_dtype
 from encoders.errors import CheckpointError, ModelUnavailable
 from encoders.heads.segmentation.classes import ADE20K
 from encoders.heads.segmentation.model import SegmentationConfig, SegmentationModel
@@ -81,7 +81,7 @@ def load_segmenter(path: Path, options: SegmentationOptions | None = None) -> Se
     catalogue = _catalogue(path, options.backbone)
     found = {name: stored.shape for name, stored in catalogue.weights.items()}
     config = read_config(found, path, Numbers.beside(path))
-    device = parse_device(options.device)
+    device = first_device(options.device)
     dtype = parse_dtype(options.dtype, device)
     attend = require_attention(choose_attention(device, dtype))
     with torch.device("meta"):

@@ -1,3 +1,4 @@
+import json
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,13 @@ def test_a_folder_is_ingested_once(run: Run, photos: Path) -> None:
     again = run("ingest", photos)
     assert again.code == 0
     assert "0 done, 4 unchanged" in again.out
+
+
+def test_several_devices_share_the_work(run: Run, photos: Path) -> None:
+    ran = run("ingest", photos, "--device", "cpu,cpu")
+    assert ran.code == 0, ran.err
+    found = run("search", "red", "--device", "cpu,cpu", "--json")
+    assert json.loads(found.out)["hits"]
 
 
 def test_a_changed_file_is_done_again(run: Run, photos: Path) -> None:
