@@ -48,7 +48,7 @@ class Guard:
         request.state.body = Body(receive, self._max_body_bytes)
         answer = Answering(send, request.state.request_id)
         try:
-            self._policy.check(request)
+            request.state.caller = self._policy.check(request)
             await self._app(scope, request.state.body, answer)
         except ClientDisconnect:
             return

@@ -1,24 +1,21 @@
 """Who may call: the host and origin named, and the key shown. Reasons are in docs/security.md."""
 
-import hashlib
-import hmac
-import os
-import re
-import secrets
-import time
+import math
 from ipaddress import ip_address
-from pathlib import Path
 from urllib.parse import urlsplit
 
+from fastapi import Depends, Request
+from fastapi.params import Depends as Dependency
 from starlette.requests import HTTPConnection
 
+from api.keys import ANYONE, Key, Keys, Scope
+from api.limits import RateLimit
 from api.problems import Refusal
 from api.settings import Settings
 
 PROBES = frozenset(("/livez", "/readyz"))  # open to everyone, under any host name
 SHELL = frozenset(("/", "/v1/session"))  # the page before sign-in: code, no data
 COOKIE = "polylens"
-SESSION_SECONDS = 30 * 24 * 3600
 LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 
 
@@ -32,37 +29,59 @@ class Policy:
     def __init__(self, settings: Settings) -> None:
         """Raises `InsecureSettings` where the service would be open beyond this machine."""
         self._local = is_loopback(settings.host)
-        if not self._local and not settings.api_keys:
+        self.keys = Keys(settings.api_keys, settings.data)
+        if not self._local and not self.keys.required:
             raise InsecureSettings(
-                f"host {settings.host} can be reached from other machines, so API keys are needed: "
-                "set api_keys to the SHA-256 digest of a key, or bind to 127.0.0.1"
+                f"host {settings.host} can be reached from other machines, so an API key is "
+                "needed: make one with `polylens keys add NAME`, or bind to 127.0.0.1"
             )
         self._allowed = frozenset(host.lower() for host in settings.allowed_hosts)
-        self.keys = Keys(settings.api_keys, settings.data / "session.secret")
+        self._guesses = RateLimit(rate=0.5, burst=20)
+        rate = settings.rate_limit
+        self._limit = RateLimit(rate, burst=max(10.0, 2 * rate)) if rate else None
 
-    def check(self, request: HTTPConnection) -> None:
-        """Raises the `Refusal` that a request deserves."""
+    def check(self, request: HTTPConnection) -> Key | None:
+        """Who calls, None before sign-in. Raises the `Refusal` that a request deserves."""
         path = request.scope["path"]
         if path in PROBES:
-            return
+            return None
         self._check_host(request)
         self._check_origin(request)
-        if path not in SHELL and not path.startswith("/static/") and not self.knows(request):
-            raise Refusal(
-                401,
-                "key-required",
-                "send an API key: Authorization: Bearer KEY",
-                {"WWW-Authenticate": "Bearer"},
-            )
+        key = self.caller(request)
+        if path in SHELL or path.startswith("/static/"):
+            return key
+        if key is None:
+            raise self._unknown(request)
+        self._check_rate(key, request)
+        return key
 
-    def knows(self, request: HTTPConnection) -> bool:
-        """Whether no key is needed, or a good one (or its cookie) came with the request."""
-        if not self.keys.required:
-            return True
-        scheme, _, key = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() == "bearer" and self.keys.accepts(key.strip()):
-            return True
-        return self.keys.accepts_session(request.cookies.get(COOKIE, ""))
+    def caller(self, request: HTTPConnection) -> Key | None:
+        """Whose key, or cookie, came with the request."""
+        if self._local and not self.keys.required:
+            return ANYONE
+        scheme, _, text = request.headers.get("authorization", "").partition(" ")
+        key = self.keys.find(text.strip()) if scheme.lower() == "bearer" else None
+        return key or self.keys.of_session(request.cookies.get(COOKIE, ""))
+
+    def count_guess(self, request: HTTPConnection) -> None:
+        """A key that nobody has was sent; raises `Refusal` (429) where that happens too often."""
+        if wait := self._guesses.wait(_address(request)):
+            raise _too_often(wait)
+
+    def _unknown(self, request: HTTPConnection) -> Refusal:
+        if "authorization" in request.headers:
+            self.count_guess(request)
+        return Refusal(
+            401,
+            "key-required",
+            "send an API key: Authorization: Bearer KEY",
+            {"WWW-Authenticate": "Bearer"},
+        )
+
+    def _check_rate(self, key: Key, request: HTTPConnection) -> None:
+        caller = key.digest or _address(request)
+        if self._limit and (wait := self._limit.wait(caller)):
+            raise _too_often(wait)
 
     def _check_host(self, request: HTTPConnection) -> None:
         """A name that is not ours is how DNS rebinding looks from here."""
@@ -97,48 +116,16 @@ class Policy:
         )
 
 
-class Keys:
-    """API keys, known by their SHA-256 digests, and the browser sessions opened with them.
+def requires(scope: Scope) -> Dependency:
+    """A route's dependency: callers whose key lacks `scope` are refused (403)."""
 
-    A session is a signed note of which key opened it and until when; removing the key ends it, and
-    so does removing the secret's file.
-    """
+    def check(request: Request) -> None:
+        key: Key | None = request.state.caller
+        if key is None or not key.may(scope):
+            raise Refusal(403, "key-may-not", f"this needs a key with the scope {scope!r}")
 
-    def __init__(self, digests: list[str], secret_file: Path) -> None:
-        self._digests = [digest.lower() for digest in digests]
-        self._secret_file = secret_file
-
-    @property
-    def required(self) -> bool:
-        return bool(self._digests)
-
-    def accepts(self, key: str) -> bool:
-        return self._find(key) is not None
-
-    def open_session(self, key: str) -> str | None:
-        """A cookie value for a good key, None for another."""
-        digest = self._find(key)
-        if digest is None:
-            return None
-        note = f"{digest[:16]}.{int(time.time()) + SESSION_SECONDS}"
-        return f"{note}.{self._sign(note)}"
-
-    def accepts_session(self, cookie: str) -> bool:
-        match = re.fullmatch(r"(([0-9a-f]{16})\.(\d{1,12}))\.([0-9a-f]{64})", cookie)
-        if not match:
-            return False
-        note, key, until, signature = match.groups()
-        known = any(digest.startswith(key) for digest in self._digests)
-        return (
-            known and time.time() < int(until) and hmac.compare_digest(signature, self._sign(note))
-        )
-
-    def _find(self, key: str) -> str | None:
-        digest = hashlib.sha256(key.encode()).hexdigest()
-        return next((known for known in self._digests if hmac.compare_digest(known, digest)), None)
-
-    def _sign(self, note: str) -> str:
-        return hmac.new(_secret(self._secret_file), note.encode(), hashlib.sha256).hexdigest()
+    dependency: Dependency = Depends(check)
+    return dependency
 
 
 def is_loopback(host: str) -> bool:
@@ -162,18 +149,11 @@ def _is_address(host: str) -> bool:
     return True
 
 
-def _secret(file: Path) -> bytes:
-    """The secret of this installation; made on first use, complete before it has its name."""
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        draft = file.with_name(f".{file.name}.{secrets.token_hex(8)}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "wb") as out:
-            out.write(secrets.token_bytes(32))
-        try:
-            os.link(draft, file)
-        except FileExistsError:
-            pass  # another process was first
-        finally:
-            draft.unlink()
-    return file.read_bytes()
+def _address(request: HTTPConnection) -> str:
+    return request.client.host if request.client else ""
+
+
+def _too_often(wait: float) -> Refusal:
+    return Refusal(
+        429, "too-often", "too many requests: slow down", {"Retry-After": str(math.ceil(wait))}
+    )

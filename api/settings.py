@@ -106,7 +106,12 @@ class Settings(BaseSettings):
         default_factory=list, description="Host names accepted besides the address bound to."
     )
     api_keys: list[Digest] = Field(
-        default_factory=list, description="SHA-256 hex digests of the keys that may use the API."
+        default_factory=list,
+        description="SHA-256 hex digests of keys that may do everything; `polylens keys` makes "
+        "others.",
+    )
+    rate_limit: float | None = Field(
+        None, gt=0, description="Requests a second that one key (or address) may send; none: any."
     )
     roots: list[Path] = Field(
         default_factory=list,

@@ -16,6 +16,7 @@ from api.cli.demo import demo
 from api.cli.doctor import doctor
 from api.cli.index import index
 from api.cli.ingest import ingest
+from api.cli.keys import keys
 from api.cli.models import models
 from api.cli.search import search
 from api.cli.segment import segment
@@ -36,6 +37,7 @@ app = typer.Typer(
 for command in (demo, ingest, search, serve, segment, models, doctor):
     app.command()(command)
 app.add_typer(index, name="index")
+app.add_typer(keys, name="keys")
 
 DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError, NotConfigured)
 

@@ -3,6 +3,7 @@
 from fastapi import APIRouter, Request
 
 from api.schemas import UploadReport
+from api.security import requires
 from api.service import ServiceDep
 from api.uploads import received
 
@@ -25,7 +26,7 @@ FORM = {
 }
 
 
-@router.post("", openapi_extra=FORM)
+@router.post("", openapi_extra=FORM, dependencies=[requires("write")])
 async def upload_assets(name: str, request: Request, service: ServiceDep) -> UploadReport:
     """Add images and videos to a collection.
 

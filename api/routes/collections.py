@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from api import retention
 from api.schemas import CollectionDetail, CollectionInfo, CollectionList, NewCollection
+from api.security import requires
 from api.service import Service, ServiceDep
 from indexer import Collection, Filter, IndexerError, Store, UnknownCollection
 from indexer.base import Kind
@@ -21,7 +22,7 @@ async def list_collections(service: ServiceDep) -> CollectionList:
     return await service.queries(_list, service)
 
 
-@router.post("", status_code=201)
+@router.post("", status_code=201, dependencies=[requires("admin")])
 async def create_collection(
     new: NewCollection, service: ServiceDep, response: Response
 ) -> CollectionDetail:
@@ -37,7 +38,7 @@ async def describe_collection(name: str, service: ServiceDep) -> CollectionDetai
     return await service.queries(lambda: _detail(service.open(name)))
 
 
-@router.delete("/{name}", status_code=204)
+@router.delete("/{name}", status_code=204, dependencies=[requires("admin")])
 async def delete_collection(name: str, service: ServiceDep) -> None:
     """Remove a collection, its thumbnails, and uploads that no other collection has.
 

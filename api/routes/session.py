@@ -2,9 +2,10 @@
 
 from fastapi import APIRouter, Request, Response
 
+from api.keys import SESSION_SECONDS
 from api.problems import Refusal
 from api.schemas import Credentials
-from api.security import COOKIE, SESSION_SECONDS
+from api.security import COOKIE
 from api.service import ServiceDep
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
@@ -17,6 +18,7 @@ async def open_session(
     """Sign a browser in for 30 days."""
     cookie = await service.queries(service.policy.keys.open_session, credentials.key)
     if cookie is None:
+        service.policy.count_guess(request)
         raise Refusal(401, "unknown-key", "this key is not known here")
     response.set_cookie(
         COOKIE,

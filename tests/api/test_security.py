@@ -59,7 +59,7 @@ def test_other_sites_may_link_but_not_embed(client: httpx.Client) -> None:
 
 def test_beyond_loopback_a_key_is_needed(tmp_path: Path) -> None:
     for host in ("0.0.0.0", "::", "192.168.1.7", "photos.lan"):
-        with pytest.raises(InsecureSettings, match="api_keys"):
+        with pytest.raises(InsecureSettings, match="polylens keys add"):
             Policy(Settings(data=tmp_path, host=host))
         Policy(Settings(data=tmp_path, host=host, api_keys=[DIGEST]))
 

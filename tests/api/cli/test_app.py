@@ -83,4 +83,19 @@ def test_doctor_tells_of_a_data_folder_that_cannot_be_written(
 def test_serving_beyond_this_machine_needs_a_key(run: Run) -> None:
     ran = run("serve", "--host", "0.0.0.0")
     assert ran.code == 2
-    assert "API keys are needed" in ran.err
+    assert "polylens keys add" in ran.err
+
+
+def test_keys_are_made_listed_and_revoked(run: Run) -> None:
+    made = run("keys", "add", "page", "--scope", "write")
+    assert made.code == 0
+    text = made.out.strip()
+    assert len(text) > 40
+    listed = run("keys", "list").out
+    assert "page\twrite" in listed
+    assert text not in listed
+    assert "already called 'page'" in run("keys", "add", "page").err
+    assert run("keys", "revoke", "page").code == 0
+    again = run("keys", "revoke", "page")
+    assert again.code == 2
+    assert "no key made here" in again.err
