@@ -27,7 +27,7 @@ from PIL import Image
 from encoders import Encoder, Pixels, load_encoder
 from indexer import LocalStore, Schema
 from ingestion import IngestOptions, ingest, load_image, walk
-from ingestion.decoding import input_side
+from ingestion.reading import input_side
 
 CONTENTS = 4
 QUALITIES = (80, 85, 90, 95)
@@ -128,7 +128,7 @@ class Comparison:
         self._photos = photos
         self._data = data
         self._options = IngestOptions(workers=workers)
-        self._side = input_side(encoder)
+        self._side = input_side(encoder.preprocess)
         self._round = 0
 
     def row(self, rounds: int) -> str:

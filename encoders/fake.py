@@ -52,7 +52,8 @@ class FakeEncoder:
         rows = np.reshape([_embed_text(text) for text in texts], (len(texts), DIM))
         return {"default": unit(rows)}
 
-    def preprocess(self, image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG002
+    @staticmethod
+    def preprocess(image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG004
         """The image's thumbnail as uint8 `[4, 4, 3]`."""
         thumbnail = as_rgb(image).resize((GRID, GRID), Image.Resampling.BOX, reducing_gap=2.0)
         return np.asarray(thumbnail, dtype=np.uint8)

@@ -1,45 +1,54 @@
 """Folders of images and videos into a collection. Imports `encoders` and `indexer`."""
 
-from ingestion.dryrun import Plan, plan
-from ingestion.errors import (
-    EncodingStopped,
-    IngestError,
-    MediaError,
-    NothingFound,
-    NotMedia,
-    PathNotFound,
-)
-from ingestion.folder import walk
-from ingestion.images import load_image
-from ingestion.items import Item
-from ingestion.options import IngestOptions, Limits, VideoOptions
-from ingestion.pipeline import ingest
-from ingestion.progress import FileEvent, Progress, Rates, Report
-from ingestion.vanished import below, forget, vanished
-from ingestion.video import read_frame
+from importlib import import_module
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "EncodingStopped",
-    "FileEvent",
-    "IngestError",
-    "IngestOptions",
-    "Item",
-    "Limits",
-    "MediaError",
-    "NotMedia",
-    "NothingFound",
-    "PathNotFound",
-    "Plan",
-    "Progress",
-    "Rates",
-    "Report",
-    "VideoOptions",
-    "below",
-    "forget",
-    "ingest",
-    "load_image",
-    "plan",
-    "read_frame",
-    "vanished",
-    "walk",
-]
+if TYPE_CHECKING:
+    from ingestion.dryrun import Plan as Plan
+    from ingestion.dryrun import plan as plan
+    from ingestion.errors import DecoderLost as DecoderLost
+    from ingestion.errors import DecoderUnfit as DecoderUnfit
+    from ingestion.errors import EncodingStopped as EncodingStopped
+    from ingestion.errors import IngestError as IngestError
+    from ingestion.errors import MediaError as MediaError
+    from ingestion.errors import NothingFound as NothingFound
+    from ingestion.errors import NotMedia as NotMedia
+    from ingestion.errors import PathNotFound as PathNotFound
+    from ingestion.folder import walk as walk
+    from ingestion.gone import below as below
+    from ingestion.gone import forget as forget
+    from ingestion.gone import vanished as vanished
+    from ingestion.images import load_image as load_image
+    from ingestion.items import Item as Item
+    from ingestion.options import IngestOptions as IngestOptions
+    from ingestion.options import Limits as Limits
+    from ingestion.options import VideoOptions as VideoOptions
+    from ingestion.pipeline import ingest as ingest
+    from ingestion.progress import FileEvent as FileEvent
+    from ingestion.progress import Progress as Progress
+    from ingestion.progress import Rates as Rates
+    from ingestion.progress import Report as Report
+    from ingestion.video import read_frame as read_frame
+
+_HOMES = {
+    "dryrun": "Plan plan",
+    "errors": "DecoderLost DecoderUnfit EncodingStopped IngestError MediaError NotMedia "
+    "NothingFound PathNotFound",
+    "folder": "walk",
+    "gone": "below forget vanished",
+    "images": "load_image",
+    "items": "Item",
+    "options": "IngestOptions Limits VideoOptions",
+    "pipeline": "ingest",
+    "progress": "FileEvent Progress Rates Report",
+    "video": "read_frame",
+}
+"""Module -> what it offers here. Imported when first used: a process that decodes starts sooner."""
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOME_OF[name]}"), name)

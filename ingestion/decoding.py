@@ -1,30 +1,28 @@
-"""The first stage: files to images and frames ready for the encoder."""
+"""The first stage: files to images and frames ready for the encoder.
+
+What may go wrong with a file goes wrong in another process; here that process is told what to do.
+"""
 
 import logging
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from types import MappingProxyType
+from functools import partial
 
-from PIL import Image
-
-from encoders import Encoder, EncoderError, Pixels
-from indexer.base import Collection, Payload
+from encoders import EncoderInfo
+from indexer.base import Collection, Record
 from indexer.ledger import Status
+from ingestion.crew import Helper
 from ingestion.errors import MediaError, NotMedia
-from ingestion.formats import HEAD_BYTES, Format, identify
-from ingestion.images import Picture, read_bytes
-from ingestion.jobs import Frame, Job, Outcome, PoolKey, hash_bytes, hash_file
+from ingestion.jobs import Frame, Job, Outcome
+from ingestion.messages import IMAGE, Answer, Described, Looked, Order, Refused, Shown
 from ingestion.options import Fingerprints, IngestOptions
 from ingestion.patience import Patience
 from ingestion.payloads import point_payload
-from ingestion.pipes import Stopped, Window
+from ingestion.pipes import Window
 from ingestion.progress import Meter
-from ingestion.segments import Clip
 from ingestion.twins import Twins
 
 log = logging.getLogger(__name__)
-IMAGE: PoolKey = ("image", 0)
 
 
 class Decoder:
@@ -32,137 +30,107 @@ class Decoder:
 
     def __init__(
         self,
-        encoder: Encoder,
+        info: EncoderInfo,
         collection: Collection,
         options: IngestOptions,
         window: Window,
         meter: Meter,
         patience: Patience,
     ) -> None:
-        self._encoder = encoder
-        self._options = options
         self._window = window
         self._meter = meter
-        self._current = Fingerprints.of(encoder.info, options)
+        self._current = Fingerprints.of(info, options)
         names = tuple(collection.schema.vectors)
         self._twins = Twins(collection, names, self._current.image, patience)
-        self._side = input_side(encoder)
 
-    def decode(self, job: Job) -> Iterator[Frame | Outcome]:
+    def decode(self, job: Job, helper: Helper) -> Iterator[Frame | Outcome]:
         """The frames of a file, then its outcome; whatever is wrong with the file is in that.
 
         Each frame's cost has been taken from the window.
         """
-        seen = _Seen(self._current.image)
+        case = _Case(job, self._current.image)
         try:
             job.check()
-            yield from self._decode(job, seen)
-        except Stopped:
-            raise
-        except Exception as error:  # noqa: BLE001 - one hostile file must not end the job
-            yield seen.outcome(job, *_judge(error, job))
+            for answer in helper.read(job.item.path, partial(self._decide, case)):
+                yield self._heed(case, answer)
+        except NotMedia as error:
+            yield case.outcome("skipped", str(error))
+        except MediaError as error:
+            yield case.outcome("failed", str(error))
+        finally:
+            self._window.give_back(case.held)
 
-    def _decode(self, job: Job, seen: "_Seen") -> Iterator[Frame | Outcome]:
-        with job.item.path.open("rb") as file:
-            head = file.read(HEAD_BYTES)
-        found = identify(job.item.path, head)
-        if found.kind == "image":
-            yield from self._image(job, seen)
+    def _decide(self, case: "_Case", looked: Looked) -> Order:
+        """Have a file decoded, unless its vectors are there already."""
+        case.content_hash = looked.content_hash
+        if looked.kind == "video":
+            case.fingerprint = self._current.video
+        elif not case.is_known():
+            case.twin = self._twins.find(case.job, looked.content_hash)
+        order = Order(pixels=not case.is_known() and case.twin is None)
+        if order.pixels:
+            case.held = self._take(looked.cost)
+        return order
+
+    def _heed(self, case: "_Case", answer: Answer) -> Frame | Outcome:
+        match answer:
+            case Shown(pixels, pools):
+                self._charge(case, pixels.nbytes)
+                return Frame(case.job, pixels, pools, pixels.nbytes)
+            case Described():
+                return case.described(answer)
+            case Refused(status, reason, trace):
+                if trace:
+                    log.error("unexpected, in %s:\n%s", case.job.item.asset, trace)
+                return case.outcome(status, reason)
+
+    def _charge(self, case: "_Case", count: int) -> None:
+        """Let a frame have its share of what its file holds, or else take it."""
+        if case.held:
+            self._window.give_back(case.held - count)
+            case.held = 0
         else:
-            yield from self._video(job, seen, found)
+            self._take(count)
 
-    def _image(self, job: Job, seen: "_Seen") -> Iterator[Frame | Outcome]:
-        data = read_bytes(job.item.path, self._options.limits)
-        seen.content_hash = hash_bytes(data)
-        if seen.is_known(job):
-            yield _touched(job, seen, [IMAGE])
-            return
-        picture = Picture(data, self._options.limits)
-        payload = point_payload("image", job, seen.content_hash, picture.payload())
-        outcome = seen.outcome(job, "done", points={IMAGE: payload})
-        vectors = self._twins.vectors(job, seen.content_hash)
-        if vectors is not None:
-            yield replace(outcome, vectors={IMAGE: vectors})
-            return
-        pixels = self._pixels(picture)
-        yield Frame(job, pixels, (IMAGE,), pixels.nbytes)
-        yield outcome
-
-    def _video(self, job: Job, seen: "_Seen", found: Format) -> Iterator[Frame | Outcome]:
-        seen.fingerprint = self._current.video
-        seen.content_hash = hash_file(job)
-        clip = Clip(job.item.path, found, self._options)
-        if seen.is_known(job):
-            yield _touched(job, seen, clip.keys())
-            return
-        for image, pools in clip.frames():
-            pixels = self._encoder.preprocess(image, "frame")
-            self._meter.add(0, -self._window.take(pixels.nbytes))
-            yield Frame(job, pixels, pools, pixels.nbytes)
-        points = {
-            key: point_payload(key[0], job, seen.content_hash, media)
-            for key, media in clip.points().items()
-        }
-        yield seen.outcome(job, "done", clip.damage(), points)
-
-    def _pixels(self, picture: Picture) -> Pixels:
-        cost = picture.memory(self._side)
-        self._meter.add(0, -self._window.take(cost))
-        try:
-            pixels = self._encoder.preprocess(picture.decode(self._side))
-        except BaseException:
-            self._window.give_back(cost)
-            raise
-        self._window.give_back(cost - pixels.nbytes)
-        return pixels
+    def _take(self, count: int) -> int:
+        self._meter.add(0, -self._window.take(count))
+        return count
 
 
 @dataclass
-class _Seen:
-    """What is known of a file so far, for its ledger row."""
+class _Case:
+    """A file, and what is known of it so far. `held` bytes were taken from the window for it."""
 
+    job: Job
     fingerprint: str
     content_hash: str = ""
+    twin: Record | None = None
+    held: int = 0
 
-    def is_known(self, job: Job) -> bool:
+    def is_known(self) -> bool:
         """Whether the points in the collection are of this very content, made the same way."""
-        old = job.old
+        old = self.job.old
         return (
             old is not None
             and old.status == "done"
             and (old.content_hash, old.fingerprint) == (self.content_hash, self.fingerprint)
         )
 
-    def outcome(
-        self,
-        job: Job,
-        status: Status,
-        reason: str = "",
-        points: Mapping[PoolKey, Payload] = MappingProxyType({}),
-    ) -> Outcome:
-        return Outcome(job, status, reason, self.content_hash, self.fingerprint, points)
+    def described(self, answer: Described) -> Outcome:
+        """The outcome of a file that was read to its end."""
+        if self.is_known():  # its time alone is new
+            touched = self.outcome("done", self.job.old.reason if self.job.old else "")
+            return replace(touched, touched=True, points={key: {} for key in answer.points})
+        outcome = self.outcome("done", answer.reason)
+        seen = dict(answer.points)
+        if self.twin is not None:
+            seen[IMAGE] = seen[IMAGE] | {"phash": self.twin.payload.get("phash", "")}
+            outcome = replace(outcome, vectors={IMAGE: dict(self.twin.vectors)})
+        points = {
+            key: point_payload(key[0], self.job, self.content_hash, media)
+            for key, media in seen.items()
+        }
+        return replace(outcome, points=points)
 
-
-def _touched(job: Job, seen: _Seen, keys: Iterable[PoolKey]) -> Outcome:
-    """Of a file whose time alone is new."""
-    reason = job.old.reason if job.old else ""
-    return replace(seen.outcome(job, "done", reason, {key: {} for key in keys}), touched=True)
-
-
-def input_side(encoder: Encoder) -> int:
-    """The side in pixels of the square that an encoder sees, by what it makes of a picture."""
-    return math.ceil(math.sqrt(encoder.preprocess(Image.new("RGB", (64, 64))).size / 3))
-
-
-def _judge(error: Exception, job: Job) -> tuple[Status, str]:
-    match error:
-        case NotMedia():
-            return "skipped", str(error)
-        case MediaError() | EncoderError():
-            return "failed", str(error)
-        case OSError():
-            return "failed", f"cannot be read: {error.strerror or error}"
-        case MemoryError():
-            return "failed", "too large for the memory there is"
-    log.error("unexpected, in %s", job.item.asset, exc_info=error)
-    return "failed", f"unexpected {type(error).__name__}: {error}"
+    def outcome(self, status: Status, reason: str = "") -> Outcome:
+        return Outcome(self.job, status, reason, self.content_hash, self.fingerprint)

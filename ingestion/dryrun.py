@@ -9,8 +9,9 @@ from indexer.ledger import LedgerRow
 from ingestion.errors import MediaError, NotMedia
 from ingestion.feeding import GROUP, grouped
 from ingestion.formats import HEAD_BYTES, MediaKind, identify
+from ingestion.hashing import hash_file
 from ingestion.items import Item
-from ingestion.jobs import Job, Standing, hash_file
+from ingestion.jobs import Job, Standing
 from ingestion.options import Fingerprints, IngestOptions
 from ingestion.pipeline import check_fits
 
@@ -91,7 +92,7 @@ class _Planner:
         if old is None or old.status != "done" or old.fingerprint not in self.current:
             return False
         try:
-            return old.size == job.size and old.content_hash == hash_file(job)
+            return old.size == job.size and old.content_hash == hash_file(job.item.path)
         except OSError:
             return False
 

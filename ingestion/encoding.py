@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from encoders import Encoder, EncoderError, ModelUnavailable, Vectors, unit
 from indexer.base import Point, point_id
 from ingestion.errors import EncodingStopped
-from ingestion.jobs import Frame, Job, Outcome, PoolKey
+from ingestion.jobs import Frame, Job, Outcome
+from ingestion.messages import PoolKey
 from ingestion.pipes import Finished, Pipe, Window
 from ingestion.progress import Meter
 

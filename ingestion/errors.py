@@ -4,7 +4,9 @@ IngestError
 ├── PathNotFound           the file or folder to ingest does not exist
 ├── NothingFound           it holds no file, or the globs leave none
 ├── EncodingStopped        the encoder is gone, or fails on everything it is given
+├── DecoderUnfit           no process can be had that decodes
 └── MediaError             one file cannot be used; the ledger records it as failed
+    ├── DecoderLost        the process that decoded it died of it
     └── NotMedia           it is no image and no video; the ledger records it as skipped
 """
 
@@ -25,8 +27,16 @@ class EncodingStopped(IngestError):
     """The encoder fails on everything: the fault is not in the files."""
 
 
+class DecoderUnfit(IngestError):
+    """No process can be started that decodes for this encoder."""
+
+
 class MediaError(IngestError):
     """A file that cannot be decoded, or may not be; the text is the reason."""
+
+
+class DecoderLost(MediaError):
+    """The process that decoded a file died of it, or came to no end."""
 
 
 class NotMedia(MediaError):

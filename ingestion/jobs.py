@@ -1,6 +1,5 @@
 """One file on its way through the pipeline, and what came of it."""
 
-import hashlib
 import stat as stats
 import time
 from collections.abc import Mapping
@@ -8,14 +7,11 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from encoders import Pixels, Vectors
-from indexer.base import Kind
 from indexer.ledger import LedgerRow, Status
 from ingestion.errors import MediaError, NotMedia
 from ingestion.items import Item
+from ingestion.messages import PoolKey
 from ingestion.options import Fingerprints
-
-PoolKey = tuple[Kind, int]
-"""A point of a file: its kind and its start in milliseconds."""
 
 Standing = Literal["new", "changed", "unchanged", "failed before"]
 
@@ -105,17 +101,6 @@ class Outcome:
             fingerprint=self.fingerprint,
             updated=time.time(),
         )
-
-
-def hash_bytes(data: bytes) -> str:
-    """The content hash (SHA-256, hex) of a file read whole."""
-    return hashlib.sha256(data).hexdigest()
-
-
-def hash_file(job: Job) -> str:
-    """The content hash of a file of any length."""
-    with job.item.path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _problem(mode: int) -> str:

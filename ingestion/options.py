@@ -11,10 +11,15 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What one image may cost: `max_bytes` of file, `max_pixels` once decoded."""
+    """What one image may cost: `max_bytes` of file, `max_pixels` once decoded.
+
+    `max_seconds` is how long decoding may take to come up with something: a whole image, or the
+    next frame of a video.
+    """
 
     max_bytes: int = 512 * MIB
     max_pixels: int = 200_000_000
+    max_seconds: float = 60.0
 
 
 @dataclass(frozen=True)
@@ -31,15 +36,15 @@ class VideoOptions:
 
 
 def default_workers() -> int:
-    """Decoding threads: one a core, to 8."""
-    return min(os.cpu_count() or 1, 8)
+    """Decoding processes: one a core, to 16."""
+    return min(os.cpu_count() or 1, 16)
 
 
 @dataclass(frozen=True)
 class IngestOptions:
     """How to ingest; only `video` decides what is stored.
 
-    `workers` threads decode; the encoder gets up to `batch_size` images at once, by default as
+    `workers` processes decode; the encoder gets up to `batch_size` images at once, by default as
     many as keep all its devices busy; pixels being decoded or waiting take up to `window_bytes`.
     Files that failed before are tried again when they changed, or all of them with `retry_failed`.
     """

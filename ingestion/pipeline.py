@@ -3,15 +3,18 @@
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sized
+from contextlib import suppress
 
 from encoders import Encoder, EncoderMismatch, require_same
 from indexer.base import Collection
+from ingestion.crew import Crew
 from ingestion.decoding import Decoder
 from ingestion.encoding import Encoded, EncodeStage
 from ingestion.errors import IngestError
 from ingestion.feeding import FeedStage
 from ingestion.items import Item
 from ingestion.jobs import Frame, Job, Outcome
+from ingestion.messages import Setup
 from ingestion.options import Fingerprints, IngestOptions
 from ingestion.patience import Patience
 from ingestion.pipes import Finished, Pipe, Stopped, Window
@@ -74,8 +77,9 @@ class _Pipeline:
         self._encoded: Pipe[Encoded] = Pipe(1024)
         self._news: Pipe[News] = Pipe(1024)
         self._meters = Meters(Meter(workers), Meter(), Meter())
+        self._crew = Crew(Setup(encoder.preprocess, options.limits, options.video))
         self._decoder = Decoder(
-            encoder, collection, options, self._window, self._meters.decode, self._patience
+            encoder.info, collection, options, self._window, self._meters.decode, self._patience
         )
         feed = FeedStage(
             items,
@@ -130,18 +134,16 @@ class _Pipeline:
 
     def _decode(self) -> None:
         """One thread of the first stage."""
-        while True:
-            try:
+        with self._crew.helper() as helper, suppress(Finished):
+            while True:
                 job = self._jobs.get()
-            except Finished:
-                self._messages.finish()
-                return
-            start = time.perf_counter()
-            for message in self._decoder.decode(job):
-                self._meters.decode.add(0, time.perf_counter() - start)
-                self._messages.put(message)
                 start = time.perf_counter()
-            self._meters.decode.add(1, time.perf_counter() - start)
+                for message in self._decoder.decode(job, helper):
+                    self._meters.decode.add(0, time.perf_counter() - start)
+                    self._messages.put(message)
+                    start = time.perf_counter()
+                self._meters.decode.add(1, time.perf_counter() - start)
+        self._messages.finish()
 
     def _guard(self, stage: Callable[[], None]) -> None:
         """Run a stage; if it breaks, the whole pipeline stops and says why."""
@@ -155,7 +157,7 @@ class _Pipeline:
 
     def _stop(self) -> None:
         pipes = (self._jobs, self._messages, self._encoded, self._news)
-        for part in (*pipes, self._window, self._patience):
+        for part in (*pipes, self._window, self._patience, self._crew):
             part.stop()
 
     def _snapshot(self, event: FileEvent | None = None, final: bool = False) -> Progress:

@@ -3,35 +3,34 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from indexer.base import Payload
 from ingestion.container import RGBFrame
 from ingestion.errors import MediaError
 from ingestion.formats import Format
-from ingestion.jobs import PoolKey
-from ingestion.options import IngestOptions, VideoOptions
+from ingestion.messages import WHOLE, PoolKey
+from ingestion.options import Limits, VideoOptions
+from ingestion.phash import SIDE, hash_of, thumbnail
 from ingestion.timeline import Timeline
 from ingestion.video import Video
 
-WHOLE: PoolKey = ("video", 0)
 BLACK = 24  # of 255: no part of a black frame is brighter
 ALIKE = 1.0  # of 255: mean difference under which a frame repeats another
-SIDE = 32  # frames are compared as thumbnails of this size
 
 
 class Clip:
     """A video on its way to points: a streamed reading, in constant memory."""
 
-    def __init__(self, path: Path, format_: Format, options: IngestOptions) -> None:
+    def __init__(self, path: Path, format_: Format, limits: Limits, options: VideoOptions) -> None:
         """Raises `MediaError` where there is nothing to see."""
-        self._video = Video(path, options.limits)
-        self._options = options.video
+        self._video = Video(path, limits)
+        self._options = options
         self._gate = Gate()
         self._format = format_.name
         self._size = (0, 0)
@@ -45,10 +44,11 @@ class Clip:
             if pools:
                 yield shot.image, pools
 
-    def points(self) -> dict[PoolKey, Payload]:
+    def points(self) -> dict[PoolKey, dict[str, Any]]:
         """What each point says, once all frames were read; raises `MediaError` if there is none.
 
-        `start`, `end`, `frame` (when its picture is shown) and `duration` are in seconds.
+        `start`, `end`, `frame` (when its picture is shown) and `duration` are in seconds; `phash`
+        is of that picture.
         """
         shown = self._gate.middles()
         duration = self._video.timeline.duration
@@ -57,12 +57,12 @@ class Clip:
         height, width = self._size
         file = {"format": self._format, "width": width, "height": height, "duration": duration}
         return {
-            key: file | {"start": span.start, "end": span.end, "frame": shown[key]}
+            key: file | {"start": span.start, "end": span.end} | asdict(shown[key])
             for key, span in self._parts().items()
             if key in shown
         }
 
-    def keys(self) -> Iterable[PoolKey]:
+    def all_keys(self) -> Iterable[PoolKey]:
         """All points there can be, those included that black frames leave out."""
         return self._parts().keys()
 
@@ -132,6 +132,14 @@ def uniform(total: int, count: int) -> list[int]:
     return [min(start + interval // 2, total - 1) for start in range(0, total, interval)]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A frame let through: when it is shown, in seconds, and its perceptual hash."""
+
+    frame: float
+    phash: str
+
+
 @dataclass
 class Gate:
     """Lets through the frames worth encoding, and remembers when they were.
@@ -140,22 +148,23 @@ class Gate:
     twice. The whole video keeps its uniform frames, black ones aside, as published.
     """
 
-    _times: dict[PoolKey, list[float]] = field(default_factory=lambda: defaultdict(list))
+    _seen: dict[PoolKey, list["Seen"]] = field(default_factory=lambda: defaultdict(list))
     _last: tuple[PoolKey, NDArray[np.int16]] = (WHOLE, np.zeros((SIDE, SIDE), dtype=np.int16))
 
     def admit(self, sample: Sample, time: float, image: RGBFrame) -> tuple[PoolKey, ...]:
         """The points that a frame is to be part of."""
-        small = _thumbnail(image)
+        small = thumbnail(Image.fromarray(image))
         if small.max() <= BLACK:
             return ()
+        seen = Seen(time, hash_of(small))
         admitted = tuple(key for key in sample.pools if self._is_new(key, small))
         for key in admitted:
-            self._times[key].append(time)
+            self._seen[key].append(seen)
         return admitted
 
-    def middles(self) -> Mapping[PoolKey, float]:
-        """For each point, when the frame that stands for it is shown: the middle one of its own."""
-        return {key: times[len(times) // 2] for key, times in self._times.items()}
+    def middles(self) -> Mapping[PoolKey, "Seen"]:
+        """For each point, the frame that stands for it: the middle one of its own."""
+        return {key: seen[len(seen) // 2] for key, seen in self._seen.items()}
 
     def _is_new(self, key: PoolKey, small: NDArray[np.int16]) -> bool:
         if key == WHOLE:
@@ -165,8 +174,3 @@ class Gate:
             return False
         self._last = (key, small)
         return True
-
-
-def _thumbnail(image: RGBFrame) -> NDArray[np.int16]:
-    grey = Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BOX).convert("L")
-    return np.asarray(grey, dtype=np.int16)

@@ -3,15 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from encoders import Vectors
-from indexer.base import Collection, point_id
+from indexer.base import Collection, Record, point_id
 from ingestion.jobs import Job
 from ingestion.patience import Patience
 
 
 @dataclass(frozen=True)
 class Twins:
-    """Finds the vectors of an image in a collection by its content.
+    """Finds the point of an image in a collection by its content.
 
     `names` are the vector names wanted, `fingerprint` what made them.
     """
@@ -21,8 +20,8 @@ class Twins:
     fingerprint: str
     patience: Patience
 
-    def vectors(self, job: Job, content_hash: str) -> Vectors | None:
-        """The unit vectors `[dim]` of another file of that content, where there is one."""
+    def find(self, job: Job, content_hash: str) -> Record | None:
+        """The point of another file of that content, its vectors of unit norm, if there is one."""
         row = self.collection.ledger.by_hash([content_hash]).get(content_hash)
         if row is None or row.asset == job.item.asset or row.fingerprint != self.fingerprint:
             return None
@@ -30,4 +29,4 @@ class Twins:
         records = self.patience(lambda: self.collection.get(ids, with_vectors=self.names))
         if not records or records[0].vectors.keys() != set(self.names):
             return None
-        return dict(records[0].vectors)
+        return records[0]

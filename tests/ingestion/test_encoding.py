@@ -9,7 +9,8 @@ import pytest
 from encoders.fake import FakeEncoder
 from ingestion import Item
 from ingestion.encoding import Encoded, EncodeStage
-from ingestion.jobs import Frame, Job, Outcome, PoolKey
+from ingestion.jobs import Frame, Job, Outcome
+from ingestion.messages import PoolKey
 from ingestion.pipes import Pipe, Window
 from ingestion.progress import Meter
 from tests import media

@@ -22,11 +22,12 @@ from ingestion import (
     Report,
     VideoOptions,
     ingest,
+    load_image,
     walk,
 )
+from ingestion.phash import perceptual_hash
 from tests import media as make
-from tests.ingestion.conftest import schema_of
-from tests.users import common_folder, unprivileged
+from tests.users import unprivileged
 
 
 class Brittle(FakeEncoder):
@@ -95,6 +96,7 @@ def test_a_folder_becomes_points_with_their_payload(
         "size": paths[7].stat().st_size,
         "mtime_ns": paths[7].stat().st_mtime_ns,
         "content_hash": row.content_hash,
+        "phash": perceptual_hash(load_image(paths[7])),
     }
     alone = encoder.encode_images([make.picture(7)])["default"][0]
     assert float(alone @ record.vectors["default"]) > 0.99
@@ -200,15 +202,13 @@ def test_every_kind_of_trouble_has_its_reason(
     assert (again.unchanged, again.failed_before, events) == (13, 9, {})
 
 
-def test_what_may_not_be_read_says_so(encoder: FakeEncoder) -> None:
-    with common_folder() as folder:
-        media = folder / "media"
-        make.save_pictures(media, 2)[0].chmod(0)
-        (media / "folder").mkdir(mode=0)
-        with unprivileged():
-            collection = LocalStore(folder).create("photos", schema_of(encoder))
-            report, events = run(media, encoder, collection)
-            collection.close()
+def test_what_may_not_be_read_says_so(
+    media: Path, encoder: FakeEncoder, collection: LocalCollection
+) -> None:
+    make.save_pictures(media, 2)[0].chmod(0)
+    (media / "folder").mkdir(mode=0)
+    with unprivileged():
+        report, events = run(media, encoder, collection)
     assert (report.done, report.failed) == (1, 2)
     assert "Permission denied" in events["00000.jpg"].reason
     assert "cannot be read" in events["folder"].reason

@@ -3,7 +3,8 @@ import pytest
 
 from ingestion import VideoOptions
 from ingestion.container import Clock
-from ingestion.segments import WHOLE, Gate, Sample, Span, samples, spans, uniform
+from ingestion.messages import WHOLE
+from ingestion.segments import Gate, Sample, Span, samples, spans, uniform
 from ingestion.timeline import Timeline, Times
 from tests import media
 
@@ -74,7 +75,10 @@ def test_black_frames_are_part_of_nothing() -> None:
     gate = Gate()
     assert gate.admit(sample, 0.0, black) == ()
     assert gate.admit(sample, 0.1, red) == sample.pools
-    assert gate.middles() == {WHOLE: 0.1, ("segment", 0): 0.1}
+    assert {key: seen.frame for key, seen in gate.middles().items()} == {
+        WHOLE: 0.1,
+        ("segment", 0): 0.1,
+    }
 
 
 def test_a_repeated_frame_counts_once_in_its_segment_and_always_in_the_whole() -> None:

@@ -10,7 +10,7 @@ from PIL import Image
 
 from ingestion import Limits, MediaError, read_frame
 from ingestion.formats import MP4
-from ingestion.options import IngestOptions
+from ingestion.options import VideoOptions
 from ingestion.segments import Clip
 from ingestion.timeline import Timeline
 from ingestion.video import AvReader, DecordReader, Unreadable, Video
@@ -157,7 +157,7 @@ def test_a_file_without_its_index_is_refused(tmp_path: Path) -> None:
 
 
 def clip(path: Path) -> Clip:
-    made = Clip(path, MP4, IngestOptions())
+    made = Clip(path, MP4, Limits(), VideoOptions())
     for _ in made.frames():
         pass
     return made

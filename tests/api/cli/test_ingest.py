@@ -6,7 +6,7 @@ import pytest
 from tests.api.cli.conftest import Run
 from tests.indexer.qdrant.loopback import loopback
 from tests.media import encoded, plain
-from tests.users import common_folder, unprivileged
+from tests.users import unprivileged
 
 
 def test_a_folder_is_ingested_once(run: Run, photos: Path) -> None:
@@ -151,27 +151,23 @@ def test_a_flag_that_is_no_setting(
 
 
 def test_a_data_folder_that_may_not_be_written_says_so(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with common_folder() as folder:
-        (folder / "red.jpg").write_bytes(encoded(plain("red")))
-        (folder / "closed").mkdir(mode=0o555)
-        monkeypatch.chdir(folder)
-        with unprivileged():
-            ran = run("ingest", "red.jpg", "--data", "closed/data")
-        monkeypatch.undo()
-        assert ran.code == 1
-        assert "Permission denied" in ran.err
-        assert "closed" in ran.err
+    (tmp_path / "red.jpg").write_bytes(encoded(plain("red")))
+    (tmp_path / "closed").mkdir(mode=0o555)
+    monkeypatch.chdir(tmp_path)
+    with unprivileged():
+        ran = run("ingest", "red.jpg", "--data", "closed/data")
+    assert ran.code == 1
+    assert "Permission denied" in ran.err
+    assert "closed" in ran.err
 
 
 def test_a_settings_file_that_may_not_be_read_says_so(
-    run: Run, monkeypatch: pytest.MonkeyPatch
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with common_folder() as folder:
-        (folder / "polylens.toml").touch(mode=0)
-        monkeypatch.chdir(folder)
-        with unprivileged():
-            ran = run("search", "x")
-        monkeypatch.undo()
-        assert (ran.code, "polylens.toml" in ran.err) == (2, True)
+    (tmp_path / "polylens.toml").touch(mode=0)
+    monkeypatch.chdir(tmp_path)
+    with unprivileged():
+        ran = run("search", "x")
+    assert (ran.code, "polylens.toml" in ran.err) == (2, True)

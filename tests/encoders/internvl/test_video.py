@@ -9,9 +9,10 @@ import pytest
 from encoders import unit
 from encoders.internvl.encoder import InternVLEncoder
 from indexer import LocalStore, Schema, point_id
-from ingestion import IngestOptions, ingest, walk
+from ingestion import Limits, VideoOptions, ingest, walk
 from ingestion.formats import identify
-from ingestion.segments import WHOLE, Clip, uniform
+from ingestion.messages import WHOLE
+from ingestion.segments import Clip, uniform
 from tests import media
 from tests.encoders.internvl.tiny import load_facts
 
@@ -35,7 +36,7 @@ def test_an_ingested_video_is_the_unit_mean_of_its_cropped_frames(
     encoder: InternVLEncoder, tmp_path: Path
 ) -> None:
     path = media.save_video(tmp_path / "wide.mp4", media.frames(["red", "blue"], size=(240, 96)))
-    clip = Clip(path, identify(path, path.read_bytes()), IngestOptions())
+    clip = Clip(path, identify(path, path.read_bytes()), Limits(), VideoOptions())
     frames = [image for image, pools in clip.frames() if WHOLE in pools]
     pixels = [encoder.preprocess(frame, "frame") for frame in frames]
     rows = encoder.encode_pixels(pixels, normalize=False)
