@@ -77,7 +77,9 @@ class Settings(BaseSettings):
         None, ge=1, le=100, description="Copies that acknowledge a write; by default all."
     )
     qdrant_on_disk: bool = Field(
-        False, description="Keep the original vectors of collections made from now on out of RAM."
+        False,
+        description="Keep original vectors and payload indexes of collections made from now on out "
+        "of RAM.",
     )
     qdrant_quantization: Quantization | None = Field(
         None, description="Smaller copies in RAM for collections made from now on: int8 or binary."

@@ -18,6 +18,7 @@ from api.cli.index import index
 from api.cli.ingest import ingest
 from api.cli.keys import keys
 from api.cli.models import models
+from api.cli.plan import plan
 from api.cli.search import search
 from api.cli.segment import segment
 from api.cli.serve import serve
@@ -34,7 +35,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, ingest, search, serve, segment, models, doctor):
+for command in (demo, ingest, search, serve, segment, models, doctor, plan):
     app.command()(command)
 app.add_typer(index, name="index")
 app.add_typer(keys, name="keys")

@@ -21,8 +21,9 @@ class QdrantOptions:
 
     `replicas` is the number of copies of each shard, `write_consistency` how many of them
     acknowledge a write: all unless told otherwise, so that every reader sees it. `on_disk` keeps
-    the original vectors out of RAM; with `quantization` the small copies stay in it. `indexes` maps
-    payload keys that filters use often -> how; the key `asset` has an index always.
+    the original vectors and the indexes of payloads out of RAM; with `quantization` the small
+    copies stay in it. `indexes` maps payload keys that filters use often -> how; the key `asset`
+    has an index always.
 
     A search among small copies takes `oversampling` times as many as it wants, 1 or more, and
     scores them again by the original vectors. A request stores at most `batch` points.

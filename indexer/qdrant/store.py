@@ -12,7 +12,7 @@ from indexer.qdrant.collection import QdrantCollection
 from indexer.qdrant.description import Description, read_description
 from indexer.qdrant.filters import key_path
 from indexer.qdrant.ledgers import Ledgers
-from indexer.qdrant.options import Patience, QdrantOptions
+from indexer.qdrant.options import IndexKind, Patience, QdrantOptions
 from indexer.qdrant.payloads import ASSET, path
 from indexer.qdrant.remote import RemotePoints
 from indexer.qdrant.server import Server
@@ -124,13 +124,14 @@ class QdrantStore:
     def _index(self, name: str) -> None:
         if self._server.is_local:
             return
-        self._index_field(name, path(ASSET), models.PayloadSchemaType.KEYWORD)
+        self._index_field(name, path(ASSET), "text")
         for key, kind in self._options.indexes.items():
-            part, schema = _INDEXES[kind]
-            if field := key_path(key, part):
-                self._index_field(name, field, schema)
+            if field := key_path(key, _PARTS[kind]):
+                self._index_field(name, field, kind)
 
-    def _index_field(self, name: str, field: str, schema: models.PayloadSchemaType) -> None:
+    def _index_field(self, name: str, field: str, kind: IndexKind) -> None:
+        # On disk where the vectors are: for a billion points, what filters use often is large too.
+        schema = _INDEXES[kind].model_copy(update={"on_disk": self._options.on_disk})
         self._server.call(
             f"index {field} of collection {name!r}",
             lambda client: client.create_payload_index(name, field, schema, wait=True),
@@ -144,9 +145,16 @@ _QUANTIZATION: dict[str | None, models.QuantizationConfig | None] = {
     ),
     "binary": models.BinaryQuantization(binary=models.BinaryQuantizationConfig(always_ram=True)),
 }
-_INDEXES = {
-    "text": ("is", models.PayloadSchemaType.KEYWORD),
-    "number": ("num", models.PayloadSchemaType.FLOAT),
-    "time": ("at", models.PayloadSchemaType.DATETIME),
-    "place": ("geo", models.PayloadSchemaType.GEO),
+_PARTS: dict[IndexKind, str] = {"text": "is", "number": "num", "time": "at", "place": "geo"}
+_INDEXES: dict[
+    IndexKind,
+    models.KeywordIndexParams
+    | models.FloatIndexParams
+    | models.DatetimeIndexParams
+    | models.GeoIndexParams,
+] = {
+    "text": models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD),
+    "number": models.FloatIndexParams(type=models.FloatIndexType.FLOAT),
+    "time": models.DatetimeIndexParams(type=models.DatetimeIndexType.DATETIME),
+    "place": models.GeoIndexParams(type=models.GeoIndexType.GEO),
 }

@@ -62,7 +62,8 @@ def test_fields_are_indexed_when_a_collection_is_made(qdrant: Loopback, tmp_path
     QdrantStore(qdrant.url, tmp_path, options=options).create("photos", SCHEMA)
     assert qdrant.seen.count("PUT /collections/photos/index") == 3
     body = qdrant.bodies["PUT /collections/{name}/index"]
-    assert (body.field_name, body.field_schema) == ('"stars~"."stars"."num"', "float")
+    assert body.field_name == '"stars~"."stars"."num"'
+    assert (body.field_schema.type, body.field_schema.on_disk) == ("float", False)
 
 
 def test_collections_are_made_as_the_options_say(qdrant: Loopback, tmp_path: Path) -> None:
@@ -78,6 +79,7 @@ def test_collections_are_made_as_the_options_say(qdrant: Loopback, tmp_path: Pat
     ]
     assert body.quantization_config.scalar.type == "int8"
     assert body.quantization_config.scalar.always_ram
+    assert qdrant.bodies["PUT /collections/{name}/index"].field_schema.on_disk
 
 
 def test_what_the_options_leave_open_is_the_servers_choice(
