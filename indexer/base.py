@@ -137,6 +137,27 @@ class Collection(Protocol):
         """Remove top-level keys; returns how many points it touched."""
         ...
 
+    def add_vector(
+        self,
+        name: str,
+        dim: int,
+        *,
+        encoder: str | None = None,
+        fingerprint: Mapping[str, str] | None = None,
+    ) -> None:
+        """Let points have a vector of another name; those there are lack it.
+
+        `encoder` and `fingerprint` say what wrote all the vectors, if that is new. Adding a name
+        again does nothing; raises `InvalidName` where it has another dimension.
+        """
+        ...
+
+    def set_vectors(self, vectors: Mapping[UUID, Mapping[str, NDArray[np.float32]]]) -> int:
+        """Set vectors of points, by id and vector name, `[dim]`, leaving all else; unknown ids
+        are ignored. Returns how many points it touched.
+        """
+        ...
+
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         """The records of these ids, in their order, unknown ids left out."""
         ...
@@ -178,11 +199,30 @@ class Store(Protocol):
         ...
 
     def open(self, name: str) -> Collection:
-        """Raises `UnknownCollection` (naming those there are) or `CollectionDamaged`."""
+        """By its name or an alias.
+
+        Raises `UnknownCollection` (naming those there are) or `CollectionDamaged`.
+        """
         ...
 
     def drop(self, name: str) -> None:
-        """Remove a collection and all it holds; raises `UnknownCollection`."""
+        """Remove a collection, all it holds and its aliases; raises `UnknownCollection`."""
+        ...
+
+    def aliases(self) -> dict[str, str]:
+        """Other names by which collections are opened, alias -> collection, in order."""
+        ...
+
+    def set_alias(self, alias: str, collection: str) -> None:
+        """Make an alias, or have it name another collection from one moment to the next.
+
+        Raises `UnknownCollection`, `CollectionExists` where a collection has that name, and
+        `InvalidName`. An alias names a collection, not another alias.
+        """
+        ...
+
+    def drop_alias(self, alias: str) -> None:
+        """Remove an alias, not the collection; raises `UnknownCollection`."""
         ...
 
     def close(self) -> None:

@@ -1,13 +1,14 @@
 """The door: names, schemas, queries and limits, checked alike whichever engine is behind it."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.base import Schema
-from indexer.errors import InvalidName, InvalidQuery
+from indexer.errors import CollectionExists, InvalidName, InvalidQuery, UnknownCollection
 from indexer.points import unit
 
 MAX_LIMIT = 10_000
@@ -30,6 +31,26 @@ def check_name(name: str) -> None:
         )
 
 
+def refuse_alias(name: str, target: str | None) -> None:
+    """Raises `UnknownCollection` where a name is an alias of `target` instead of a collection."""
+    if target is not None:
+        raise UnknownCollection(f"{name!r} is an alias of collection {target!r}; name that one")
+
+
+def taken(name: str, target: str | None) -> CollectionExists:
+    """The error that a name is taken, by a collection or by an alias of `target`."""
+    if target is None:
+        return CollectionExists(f"collection {name!r} exists already: choose another name")
+    return CollectionExists(f"{name!r} is an alias of collection {target!r}: choose another name")
+
+
+def unknown_alias(alias: str, known: Iterable[str]) -> UnknownCollection:
+    """The error that there is no such alias."""
+    return UnknownCollection(
+        f"there is no alias {alias!r}; there are: {', '.join(known) or 'none'}"
+    )
+
+
 def check_schema(schema: Schema) -> None:
     """Raises `InvalidName` unless its vectors have names and dimensions that can be stored."""
     if not schema.vectors:
@@ -43,6 +64,22 @@ def check_schema(schema: Schema) -> None:
             raise InvalidName(
                 f"vector {name!r}: the dimension must be 1 to {_MAX_DIM}; got {dim!r}"
             )
+
+
+def widened(
+    schema: Schema, name: str, dim: int, encoder: str | None, fingerprint: Mapping[str, str] | None
+) -> Schema:
+    """The schema with a vector name more; raises `InvalidName`, also for another dimension."""
+    if schema.vectors.get(name, dim) != dim:
+        raise InvalidName(f"vector {name!r} has dimension {schema.vectors[name]} already")
+    wider = replace(
+        schema,
+        vectors={**schema.vectors, name: dim},
+        encoder=schema.encoder if encoder is None else encoder,
+        fingerprint=schema.fingerprint if fingerprint is None else fingerprint,
+    )
+    check_schema(wider)
+    return wider
 
 
 def checked_query(query: object, schema: Schema, name: str) -> NDArray[np.float32]:

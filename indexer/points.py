@@ -53,6 +53,13 @@ def prepare_writes(assets: Sequence[AssetWrite], schema: Schema) -> Prepared:
     return prepare([point for write in assets for point in write.points], schema)
 
 
+def prepare_vectors(
+    vectors: Mapping[UUID, Mapping[str, NDArray[np.float32]]], schema: Schema
+) -> Prepared:
+    """Vectors for points that are there; raises `InvalidPoint` if any of them cannot be stored."""
+    return prepare([Point(point, "-", named) for point, named in vectors.items()], schema)
+
+
 def check_rows(rows: Sequence[LedgerRow]) -> None:
     """Raises `InvalidPoint` for a row that cannot be stored."""
     for row in rows:

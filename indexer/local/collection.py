@@ -1,7 +1,7 @@
 """A collection in a folder: SQLite and raw vector files, searched exactly."""
 
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from sqlite3 import Connection
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
-from indexer.checks import check_limit, check_names, checked_query
+from indexer.checks import check_limit, check_names, checked_query, widened
 from indexer.errors import UnknownCollection
 from indexer.filters import Filter
 from indexer.ledger import LedgerRow
@@ -20,12 +20,14 @@ from indexer.ledger_sql import SqlLedger, record
 from indexer.local import edit, read, verify
 from indexer.local.compact import Compacted, compact, keep_files
 from indexer.local.engine import Engine
+from indexer.local.fill import set_vectors
 from indexer.local.forks import heed_forks
+from indexer.local.rawfile import check_fits
 from indexer.local.snapshot import Manifest, write_snapshot
 from indexer.local.transaction import Transaction
 from indexer.local.usage import Usage, usage
 from indexer.payload import check_payload
-from indexer.points import prepare
+from indexer.points import prepare, prepare_vectors
 
 T = TypeVar("T")
 
@@ -45,7 +47,7 @@ class LocalCollection:
         self._closed = False
         self._parts: Engine | None = None
         heed_forks(self)
-        self._schema = self._engine().schema
+        self._engine()
         self._ledger = SqlLedger(self._record, self._connection)
 
     @property
@@ -54,7 +56,7 @@ class LocalCollection:
 
     @property
     def schema(self) -> Schema:
-        return self._schema
+        return self._engine().schema()
 
     @property
     def ledger(self) -> SqlLedger:
@@ -62,13 +64,13 @@ class LocalCollection:
 
     def upsert(self, points: Sequence[Point]) -> None:
         """Store points; one whose id exists is replaced whole. Raises `InvalidPoint`."""
-        batch = prepare(points, self._schema)
+        batch = prepare(points, self.schema)
         if points:
             self._commit(lambda transaction: transaction.upsert(batch))
 
     def replace(self, assets: Sequence[AssetWrite]) -> None:
         """Make each asset's points those given and record its ledger row; `InvalidPoint`."""
-        operation = edit.replace(assets, self._schema)
+        operation = edit.replace(assets, self.schema)
         if assets:
             self._commit(operation)
 
@@ -85,9 +87,33 @@ class LocalCollection:
         """Remove top-level keys; returns how many points were selected."""
         return self._commit(lambda t: edit.delete_payload(t, selector, keys))
 
+    def add_vector(
+        self,
+        name: str,
+        dim: int,
+        *,
+        encoder: str | None = None,
+        fingerprint: Mapping[str, str] | None = None,
+    ) -> None:
+        """Let points have a vector of another name, and say what writes it; `InvalidName`."""
+
+        def widen(transaction: Transaction) -> None:
+            wider = widened(transaction.schema, name, dim, encoder, fingerprint)
+            if wider != transaction.schema:
+                transaction.describe(wider)
+
+        engine = self._engine()
+        check_fits({name: dim}, engine.file_bytes)
+        engine.committer.run_alone(widen)
+
+    def set_vectors(self, vectors: Mapping[UUID, Mapping[str, NDArray[np.float32]]]) -> int:
+        """Set vectors of points that are there; returns how many are. Raises `InvalidPoint`."""
+        batch = prepare_vectors(vectors, self.schema)
+        return set_vectors(self._engine(), batch) if vectors else 0
+
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         """The records of these ids, in their order, unknown ids left out."""
-        check_names(with_vectors, self._schema)
+        check_names(with_vectors, self.schema)
         with self._engine().snapshot() as snapshot:
             return read.get(snapshot, ids, with_vectors)
 
@@ -101,7 +127,7 @@ class LocalCollection:
     ) -> Page:
         """Records in id order, `limit` (1 to 10,000) at a time. Raises `InvalidQuery`."""
         check_limit(limit)
-        check_names(with_vectors, self._schema)
+        check_names(with_vectors, self.schema)
         with self._engine().snapshot() as snapshot:
             return read.scroll(snapshot, filter, limit, after, with_vectors)
 
@@ -123,7 +149,7 @@ class LocalCollection:
         The scan is exact. Points of equal score come in id order. Raises `InvalidQuery`.
         """
         check_limit(limit)
-        unit = checked_query(query, self._schema, vector)
+        unit = checked_query(query, self.schema, vector)
         with self._engine().snapshot() as snapshot:
             return read.search(snapshot, vector, unit, filter, limit)
 
@@ -134,7 +160,7 @@ class LocalCollection:
         """
         engine = self._engine()
         with keep_files(self._folder, self._lock_timeout), engine.snapshot() as snapshot:
-            return verify.verify(snapshot.connection, self._folder, engine.uid, self._schema)
+            return verify.verify(snapshot.connection, self._folder)
 
     def usage(self) -> Usage:
         """What it holds, and what that costs on the disk."""

@@ -157,6 +157,7 @@ class Committer:
         try:
             connection.execute("BEGIN IMMEDIATE")
             transaction = Transaction(connection)
+            self._dims = transaction.schema.vectors
             for ticket in group:
                 ticket.apply(transaction)
             self._finish(transaction)

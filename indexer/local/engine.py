@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from indexer.base import Schema
 from indexer.errors import CollectionDamaged, UnknownCollection
 from indexer.local import database, lock
 from indexer.local.commit import Committer
@@ -54,13 +55,22 @@ class Engine:
         with translated(f"open collection {self._name!r}"):
             self._upgrade(folder)
             with self.readers.connection() as connection:
-                uid, self.schema, file_bytes = read_schema(connection)
+                uid, self._schema, self.file_bytes = read_schema(connection)
+                self._layout = read_layout(connection)
         self.uid = uid
-        dims = self.schema.vectors
+        dims, file_bytes = self._schema.vectors, self.file_bytes
         self._viewer = Viewer(folder, uid, dims)
         self.committer = Committer(folder, uid, dims, file_bytes, self.lock)
         with self.snapshot():
             pass  # maps every raw file, and so finds what is missing, short or not ours
+
+    def schema(self) -> Schema:
+        """As it is now: vector names may be added to it."""
+        with translated(f"read collection {self._name!r}"), self.readers.connection() as connection:
+            layout = read_layout(connection)
+            if layout != self._layout:
+                self._schema, self._layout = read_schema(connection)[1], layout
+        return self._schema
 
     @contextmanager
     def snapshot(self) -> Iterator[Snapshot]:

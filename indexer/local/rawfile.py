@@ -8,6 +8,7 @@ import mmap
 import os
 import struct
 import zlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -97,6 +98,13 @@ class RawFile:
             if new:
                 sync_folder(self.path.parent)
             return zlib.crc32(data)
+
+
+def check_fits(dims: Mapping[str, int], file_bytes: int) -> None:
+    """Raises `ValueError` where a file of that size could not hold a vector of each name."""
+    for name, dim in dims.items():
+        if HEADER_BYTES + 4 * dim > file_bytes:
+            raise ValueError(f"a raw file of {file_bytes} bytes cannot hold one vector {name!r}")
 
 
 def _write(descriptor: int, data: bytes | memoryview, offset: int) -> None:

@@ -99,14 +99,13 @@ def write_schema(
 ) -> None:
     connection.execute(
         "INSERT INTO collection VALUES (1, ?, ?, ?, ?, ?, 0, 0)",
-        (
-            uid.bytes,
-            json.dumps(dict(schema.vectors)),
-            schema.encoder,
-            json.dumps(dict(schema.fingerprint)),
-            file_bytes,
-        ),
+        (uid.bytes, *described(schema), file_bytes),
     )
+
+
+def described(schema: Schema) -> tuple[str, str, str]:
+    """What the columns vectors, encoder and fingerprint hold."""
+    return json.dumps(dict(schema.vectors)), schema.encoder, json.dumps(dict(schema.fingerprint))
 
 
 def read_schema(connection: sqlite3.Connection) -> tuple[UUID, Schema, int]:

@@ -27,6 +27,7 @@ from indexer.local.engine import Engine
 from indexer.local.filesystem import sync, sync_folder
 from indexer.local.rawfile import FOLDER, RawFile
 from indexer.local.reclaim import checked_ranges
+from indexer.local.schema import read_schema
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -129,7 +130,7 @@ def _is_newer(number: object) -> bool:
 
 def _archive(engine: Engine, database: sqlite3.Connection, place: Path, folder: Path) -> Manifest:
     """Write the archive `place / "snapshot"` from a copy of the database and the raw files."""
-    schema = engine.schema
+    schema = read_schema(database)[1]
     sources = {FILE: (place / FILE, (place / FILE).stat().st_size)}
     for name, number, slots in database.execute(
         "SELECT name, number, slots FROM raw_file WHERE slots > 0"
@@ -143,7 +144,7 @@ def _archive(engine: Engine, database: sqlite3.Connection, place: Path, folder: 
         with tarfile.open(fileobj=out, mode="w") as tar:
             for member, (path, length) in sources.items():
                 files[member] = _add(tar, member, path, length)
-            manifest = _manifest(engine, database, folder.name, files)
+            manifest = _manifest(database, folder.name, files)
             described = manifest.model_dump_json(indent=1).encode()
             tar.addfile(_info(MANIFEST, len(described)), BytesIO(described))
         out.flush()
@@ -151,9 +152,8 @@ def _archive(engine: Engine, database: sqlite3.Connection, place: Path, folder: 
     return manifest
 
 
-def _manifest(
-    engine: Engine, database: sqlite3.Connection, name: str, files: dict[str, FileEntry]
-) -> Manifest:
+def _manifest(database: sqlite3.Connection, name: str, files: dict[str, FileEntry]) -> Manifest:
+    uid, schema, _ = read_schema(database)
     [storage] = database.execute("PRAGMA user_version").fetchone()
     [points] = database.execute(
         "SELECT count(*) FROM point WHERE died IS NULL AND born IS NOT NULL"
@@ -161,12 +161,12 @@ def _manifest(
     return Manifest(
         format=FORMAT,
         name=name,
-        uid=engine.uid,
+        uid=uid,
         storage=storage,
         created=datetime.now(UTC),
         points=points,
-        vectors=dict(engine.schema.vectors),
-        encoder=engine.schema.encoder,
+        vectors=dict(schema.vectors),
+        encoder=schema.encoder,
         files=files,
     )
 

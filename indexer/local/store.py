@@ -1,20 +1,29 @@
 """All local collections of an installation: one folder each."""
 
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
 from indexer.base import Schema
-from indexer.checks import check_name, check_schema, is_name
-from indexer.errors import CollectionExists, UnknownCollection
+from indexer.checks import (
+    check_name,
+    check_schema,
+    is_name,
+    refuse_alias,
+    taken,
+    unknown_alias,
+)
+from indexer.errors import UnknownCollection
 from indexer.local import lock
+from indexer.local.aliases import Aliases
 from indexer.local.collection import LocalCollection
 from indexer.local.database import FILE, connect_writer, translated
 from indexer.local.drafts import draft, hidden
 from indexer.local.filesystem import refuse_remote, sync_folder
-from indexer.local.rawfile import FOLDER, HEADER_BYTES
+from indexer.local.rawfile import FOLDER, check_fits
 from indexer.local.restore import unpack
 from indexer.local.schema import migrate, write_schema
 from indexer.local.snapshot import read_manifest
@@ -33,6 +42,7 @@ class LocalStore:
         self, root: Path, *, file_bytes: int = 1 << 30, lock_timeout: float = 30.0
     ) -> None:
         self._folder = Path(root).absolute() / FOLDER_NAME
+        self._aliases = Aliases(self._folder)
         self._file_bytes = file_bytes
         self._lock_timeout = lock_timeout
         # Shared by threads without a lock: each step on a dictionary happens as a whole.
@@ -46,7 +56,7 @@ class LocalStore:
             return sorted(
                 path.name
                 for path in self._folder.iterdir()
-                if is_name(path.name) and (path / FILE).is_file()
+                if is_name(path.name) and (path / FILE).is_file() and not path.is_symlink()
             )
 
     def broken(self) -> list[str]:
@@ -64,7 +74,7 @@ class LocalStore:
         """Raises `CollectionExists` or `InvalidName`; `StorageError` on an unsuitable disk."""
         check_name(name)
         check_schema(schema)
-        _check_fits(schema, self._file_bytes)
+        check_fits(schema.vectors, self._file_bytes)
         with translated(f"create collection {name!r}"), self._draft(name) as draft:
             self._build(draft, schema)
             self._publish(draft, name)
@@ -80,19 +90,20 @@ class LocalStore:
         name = manifest.name if name is None else name
         check_name(name)
         with translated(f"restore collection {name!r} from {archive}"):
-            if (self._folder / name).exists():
-                raise CollectionExists(f"collection {name!r} exists already; restore it by another")
+            if os.path.lexists(self._folder / name):
+                raise taken(name, self._aliases.target(name))
             with self._draft(name) as draft:
                 unpack(archive, manifest, draft)
                 self._publish(draft, name)
         return self.open(name)
 
     def open(self, name: str) -> LocalCollection:
-        """The collection of that name; the same object each time while it is open.
+        """The collection of that name or alias; the same object each time while it is open.
 
         Raises `UnknownCollection`, `InvalidName`, `CollectionDamaged` or `NewerFormat`.
         """
         check_name(name)
+        name = self._aliases.target(name) or name
         opened = self._opened.get(name)
         if opened is not None and opened.is_open():
             return opened
@@ -111,6 +122,7 @@ class LocalStore:
     def drop(self, name: str) -> None:
         """Remove a collection and all it holds; raises `UnknownCollection`."""
         check_name(name)
+        refuse_alias(name, self._aliases.target(name))
         folder = self._folder / name
         if not folder.is_dir():
             raise self._unknown(name)
@@ -118,6 +130,7 @@ class LocalStore:
         with translated(f"drop collection {name!r}"):
             commit_lock = lock.CommitLock(folder, self._lock_timeout)
             with commit_lock.held():
+                self._aliases.forget(name)
                 folder.rename(grave)
                 sync_folder(self._folder)
             commit_lock.close()
@@ -125,6 +138,32 @@ class LocalStore:
             if opened is not None:
                 opened.close()
             shutil.rmtree(grave, ignore_errors=True)  # what is left over is swept later
+
+    def aliases(self) -> dict[str, str]:
+        """Other names by which collections are opened, alias -> collection, in order."""
+        return self._aliases.all() if self._folder.is_dir() else {}
+
+    def set_alias(self, alias: str, collection: str) -> None:
+        """Make an alias, or have it name another collection from one moment to the next."""
+        check_name(alias)
+        check_name(collection)
+        refuse_alias(collection, self._aliases.target(collection))
+        folder = self._folder / collection
+        if not folder.is_dir():
+            raise self._unknown(collection)
+        with translated(f"set the alias {alias!r}"):
+            # Held against a drop, which would leave an alias of nothing.
+            commit_lock = lock.CommitLock(folder, self._lock_timeout)
+            with closing(commit_lock), commit_lock.held():
+                self._aliases.set(alias, collection)
+
+    def drop_alias(self, alias: str) -> None:
+        """Remove an alias, not the collection; raises `UnknownCollection`."""
+        check_name(alias)
+        if self._aliases.target(alias) is None:
+            raise unknown_alias(alias, self.aliases())
+        with translated(f"remove the alias {alias!r}"):
+            self._aliases.remove(alias)
 
     def close(self) -> None:
         """Close every collection that was opened here."""
@@ -153,8 +192,8 @@ class LocalStore:
             # Onto a folder that is not empty, a rename fails: of two creators one wins.
             draft.rename(self._folder / name)
         except OSError as error:
-            if (self._folder / name).exists():
-                raise CollectionExists(f"collection {name!r} exists already") from error
+            if os.path.lexists(self._folder / name):
+                raise taken(name, self._aliases.target(name)) from error
             raise
         sync_folder(self._folder)
         sync_folder(self._folder.parent)
@@ -162,9 +201,3 @@ class LocalStore:
     def _unknown(self, name: str) -> UnknownCollection:
         known = ", ".join(self.names()) or "none"
         return UnknownCollection(f"there is no collection {name!r}; there are: {known}")
-
-
-def _check_fits(schema: Schema, file_bytes: int) -> None:
-    for name, dim in schema.vectors.items():
-        if HEADER_BYTES + 4 * dim > file_bytes:
-            raise ValueError(f"a raw file of {file_bytes} bytes cannot hold one vector {name!r}")

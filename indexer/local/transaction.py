@@ -9,9 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer import payload as payloads
+from indexer.base import Schema
+from indexer.local.schema import described, read_schema
 from indexer.points import Prepared
 from indexer.sql import select_in
 
+Ints = NDArray[np.int64]
+Floats = NDArray[np.float32]
 T = TypeVar("T")
 
 
@@ -19,12 +23,14 @@ T = TypeVar("T")
 class Pending:
     """Vectors of one name that wait to be appended, and the rows they belong to."""
 
-    points: list[NDArray[np.int64]] = field(default_factory=list)
-    vectors: list[NDArray[np.float32]] = field(default_factory=list)
+    points: list[Ints] = field(default_factory=list)
+    vectors: list[Floats] = field(default_factory=list)
 
 
 class Transaction:
     """An open SQLite transaction under the commit lock, numbered `version`.
+
+    `schema` is the collection's as it stands in it.
 
     `pending` maps vector name -> what is to be appended before the transaction commits; `touched`
     names the raw files (vector name, number) it was appended to; `retired` those whose live vectors
@@ -39,6 +45,7 @@ class Transaction:
         self.changes = 0
         row = connection.execute("SELECT version FROM collection").fetchone()
         self.version: int = row[0] + 1
+        self.schema = read_schema(connection)[1]
         row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'point'").fetchone()
         self._last_row: int = row[0] if row else 0
 
@@ -71,6 +78,22 @@ class Transaction:
         """Store points; live ones of the same ids die."""
         self.kill(self.live(batch.ids))
         self._insert(batch)
+
+    def append(self, name: str, rows: Ints, vectors: Floats) -> None:
+        """Give live rows, int64 `[m]`, the vector of a name that they lack, float32 `[m, dim]`."""
+        pending = self.pending.setdefault(name, Pending())
+        pending.points.append(rows)
+        pending.vectors.append(vectors)
+        self.changes += len(rows)
+
+    def describe(self, schema: Schema) -> None:
+        """Make the collection's description this one; vectors may be added to it."""
+        self.schema = schema
+        self.connection.execute(
+            "UPDATE collection SET vectors = ?, encoder = ?, fingerprint = ?, layout = layout + 1",
+            described(schema),
+        )
+        self.changes += 1
 
     def live(self, ids: Iterable[bytes]) -> list[int]:
         """The rows of the points of these ids that exist, in no order."""
@@ -130,9 +153,7 @@ class Transaction:
         )
         self._index(zip(rows, batch.entries, strict=True))
         for name, (positions, vectors) in batch.vectors.items():
-            pending = self.pending.setdefault(name, Pending())
-            pending.points.append(positions + first)
-            pending.vectors.append(vectors)
+            self.append(name, positions + first, vectors)
 
     def _index(self, entries: Iterable[tuple[int, set[payloads.Entry]]]) -> None:
         self.execute(

@@ -6,6 +6,7 @@ from pathlib import Path
 from indexer.local.database import FILE
 from indexer.local.engine import Engine
 from indexer.local.rawfile import FOLDER
+from indexer.local.schema import read_schema
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,13 @@ class Usage:
 
 def usage(engine: Engine, folder: Path) -> Usage:
     with engine.snapshot() as snapshot:
+        dims = read_schema(snapshot.connection)[1].vectors
         alive = int(snapshot.view.points.alive.sum())
         [dead] = snapshot.connection.execute(
             "SELECT count(*) FROM point WHERE died IS NOT NULL"
         ).fetchone()
         dead_bytes = sum(
-            4 * engine.schema.vectors[name] * int((~vectors.rows.alive).sum())
+            4 * dims[name] * int((~vectors.rows.alive).sum())
             for name, vectors in snapshot.view.vectors.items()
         )
     return Usage(

@@ -4,11 +4,10 @@ import sqlite3
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
 
-from indexer.base import Schema
 from indexer.errors import CollectionDamaged
 from indexer.local.rawfile import RawFile
+from indexer.local.schema import read_schema
 
 _CHUNK = 8 << 20
 _RECORDS = {
@@ -24,8 +23,9 @@ _RECORDS = {
 """What no commit could have stored."""
 
 
-def verify(connection: sqlite3.Connection, folder: Path, uid: UUID, schema: Schema) -> int:
+def verify(connection: sqlite3.Connection, folder: Path) -> int:
     """The bytes of vectors checked; raises `CollectionDamaged` naming all that is wrong."""
+    uid, schema, _ = read_schema(connection)
     found = list(_database_faults(connection))
     total = 0
     for name, number, slots in connection.execute(

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from indexer.errors import CollectionDamaged
 from indexer.local.rawfile import RawFile
+from indexer.local.schema import read_schema
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -135,6 +136,7 @@ class Viewer:
         """
         version, layout = connection.execute("SELECT version, layout FROM collection").fetchone()
         if self._view.layout != layout:
+            self._dims = read_schema(connection)[1].vectors
             self._view = self._empty(layout)
         if self._view.version != version:
             self._view = self._next(connection, version)

@@ -1,6 +1,6 @@
 """A collection on a Qdrant server."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from uuid import UUID
 
 import numpy as np
@@ -8,11 +8,11 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
-from indexer.checks import check_limit, check_names, checked_query
+from indexer.checks import check_limit, check_names, checked_query, widened
 from indexer.filters import Filter, payload_keys
 from indexer.ledger import Ledger
 from indexer.payload import check_payload, encode
-from indexer.points import Prepared, prepare, prepare_writes
+from indexer.points import Prepared, prepare, prepare_vectors, prepare_writes
 from indexer.qdrant.batches import chunks, requests
 from indexer.qdrant.filters import of_assets, translated
 from indexer.qdrant.options import QdrantOptions
@@ -107,6 +107,39 @@ class QdrantCollection:
         for chunk in chunks(ids, _EDITED_AT_ONCE) if paths else ():
             self._remote.delete_payload(chunk, paths)
         return len(ids)
+
+    def add_vector(
+        self,
+        name: str,
+        dim: int,
+        *,
+        encoder: str | None = None,
+        fingerprint: Mapping[str, str] | None = None,
+    ) -> None:
+        """Let points have a vector of another name, and say what writes it; `InvalidName`.
+
+        The server must be 1.18 or later.
+        """
+        wider = widened(self._schema, name, dim, encoder, fingerprint)
+        if name not in self._schema.vectors:
+            self._remote.add_vector(name, dim, on_disk=self._options.on_disk)
+        # At last, so that where it is interrupted doing it again mends it.
+        self._remote.describe(wider)
+        self._schema = wider
+
+    def set_vectors(self, vectors: Mapping[UUID, Mapping[str, NDArray[np.float32]]]) -> int:
+        """Set vectors of points that are there; returns how many are. Raises `InvalidPoint`."""
+        batch = prepare_vectors(vectors, self._schema)
+        known = {_id(point) for point in self._remote.retrieve(vectors, with_payload=False)}
+        for points in requests(batch, self._options.batch):
+            changed = [
+                models.PointVectors(id=point.id, vector=point.vector)
+                for point in points
+                if UUID(str(point.id)) in known
+            ]
+            if changed:
+                self._remote.set_vectors(changed)
+        return len(known)
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         """The records of these ids, in their order, unknown ids left out."""

@@ -1,12 +1,15 @@
 """The points of one Qdrant collection: each request that we make of them."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 from uuid import UUID
 
 from qdrant_client import QdrantClient, models
 
+from indexer.base import Schema
 from indexer.qdrant.batches import chunks
+from indexer.qdrant.description import read_description
 from indexer.qdrant.server import Server
 
 T = TypeVar("T")
@@ -27,6 +30,36 @@ class RemotePoints:
 
     def delete(self, selector: models.Filter | models.PointIdsList) -> None:
         self._call("delete points", lambda client: client.delete(self._name, selector, wait=True))
+
+    def set_vectors(self, points: list[models.PointVectors]) -> None:
+        self._call(
+            "set vectors", lambda client: client.update_vectors(self._name, points, wait=True)
+        )
+
+    def add_vector(self, name: str, dim: int, *, on_disk: bool) -> None:
+        """Adding one again that is the same does nothing."""
+        dense = models.DenseVectorConfig(size=dim, distance=models.Distance.DOT)
+        config = models.DenseVectorNameConfig(dense=dense)
+        doing = f"add vector {name!r}"
+        self._call(
+            doing, lambda client: client.create_vector_name(self._name, name, config, wait=True)
+        )
+        if on_disk:
+            diff = {name: models.VectorParamsDiff(on_disk=True)}
+            self._call(
+                doing, lambda client: client.update_collection(self._name, vectors_config=diff)
+            )
+
+    def describe(self, schema: Schema) -> None:
+        """Change what the collection says of itself, not its uid."""
+
+        def write(client: QdrantClient) -> None:
+            found = read_description(client, self._name)
+            if found is not None:
+                metadata = replace(found, schema=schema).metadata()
+                client.update_collection(self._name, metadata=metadata)
+
+        self._call("describe vectors", write)
 
     def set_payload(self, ids: list[UUID], fields: dict[str, Any]) -> None:
         self._call(
@@ -72,6 +105,9 @@ class RemotePoints:
 
     def query(self, requests: list[models.QueryRequest]) -> list[list[models.ScoredPoint]]:
         """The answer to each request, all in one exchange."""
+        if self._server.is_local:
+            # The engine in this process looks at every point, and warns of what it does not heed.
+            requests = [request.model_copy(update={"params": None}) for request in requests]
         answers = self._call(
             "search", lambda client: client.query_batch_points(self._name, requests)
         )

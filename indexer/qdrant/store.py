@@ -1,12 +1,12 @@
 """All collections of ours on a Qdrant server."""
 
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from qdrant_client import QdrantClient, models
 
 from indexer.base import Schema
-from indexer.checks import check_name, check_schema
+from indexer.checks import check_name, check_schema, refuse_alias, taken, unknown_alias
 from indexer.errors import CollectionExists, StorageError, UnknownCollection
 from indexer.qdrant.collection import QdrantCollection
 from indexer.qdrant.description import Description, read_description
@@ -39,12 +39,11 @@ class QdrantStore:
         self._server = Server(location, api_key=api_key, prefer_grpc=prefer_grpc, patience=patience)
         self._ledgers = Ledgers(data)
         self._options = options or QdrantOptions()
+        self._own_names: dict[str, UUID] = {}
 
     def names(self) -> list[str]:
         """The collections there are, in order."""
-        found = self._server.call("list collections", lambda client: client.get_collections())
-        names = [collection.name for collection in found.collections]
-        return sorted(name for name in names if self._description(name))
+        return sorted(name for name in self._names() if self._description(name))
 
     def create(self, name: str, schema: Schema) -> QdrantCollection:
         """Raises `CollectionExists`, `InvalidName`, `BackendUnavailable` or `StorageError`."""
@@ -52,7 +51,7 @@ class QdrantStore:
         check_schema(schema)
         doing = f"create collection {name!r}"
         if self._server.call(doing, lambda client: client.collection_exists(name)):
-            raise CollectionExists(f"collection {name!r} exists already")
+            raise taken(name, self._all_aliases().get(name))
         made = Description(uuid4(), schema)
         try:
             self._server.call(doing, lambda client: self._create(client, name, made))
@@ -68,15 +67,51 @@ class QdrantStore:
 
     def open(self, name: str) -> QdrantCollection:
         """Raises `UnknownCollection`, `InvalidName`, `NewerFormat` or `BackendUnavailable`."""
-        return self._collection(name, self._known(name))
+        return self._collection(*self._known(name))
 
     def drop(self, name: str) -> None:
         """Remove a collection and all it holds; raises `UnknownCollection`."""
-        description = self._known(name)
-        self._server.call(
-            f"drop collection {name!r}", lambda client: client.delete_collection(name)
-        )
+        collection, description = self._known(name)
+        refuse_alias(name, None if collection == name else collection)
+        doing = f"drop collection {name!r}"
+        operations = [_deletion(alias) for alias, to in self._all_aliases().items() if to == name]
+        if operations:
+            self._server.call(doing, lambda client: client.update_collection_aliases(operations))
+        self._server.call(doing, lambda client: client.delete_collection(name))
         self._ledgers.drop(description.uid)
+
+    def aliases(self) -> dict[str, str]:
+        """Qdrant's own aliases of collections of ours, alias -> collection, in order."""
+        ours = set(self.names())
+        return {alias: to for alias, to in sorted(self._all_aliases().items()) if to in ours}
+
+    def set_alias(self, alias: str, collection: str) -> None:
+        """Make an alias, or have it name another collection from one moment to the next."""
+        check_name(alias)
+        known, _ = self._known(collection)
+        refuse_alias(collection, None if known == collection else known)
+        if alias in self._names():
+            raise taken(alias, None)
+        target = self._all_aliases().get(alias)
+        if target is not None and target not in self.names():
+            raise taken(alias, target)
+        create = models.CreateAlias(collection_name=collection, alias_name=alias)
+        operations = [] if target is None else [_deletion(alias)]
+        operations.append(models.CreateAliasOperation(create_alias=create))
+        self._server.call(
+            f"set the alias {alias!r}", lambda client: client.update_collection_aliases(operations)
+        )
+
+    def drop_alias(self, alias: str) -> None:
+        """Remove an alias, not the collection; raises `UnknownCollection`."""
+        check_name(alias)
+        known = self.aliases()
+        if alias not in known:
+            raise unknown_alias(alias, known)
+        self._server.call(
+            f"remove the alias {alias!r}",
+            lambda client: client.update_collection_aliases([_deletion(alias)]),
+        )
 
     def close(self) -> None:
         """Let go of connections."""
@@ -87,13 +122,28 @@ class QdrantStore:
         remote = RemotePoints(self._server, name)
         return QdrantCollection(name, description.schema, remote, ledger, self._options)
 
-    def _known(self, name: str) -> Description:
+    def _known(self, name: str) -> tuple[str, Description]:
+        """The collection's own name, where an alias was given, and its description."""
         check_name(name)
         description = self._description(name)
         if description is None:
             known = ", ".join(self.names()) or "none"
             raise UnknownCollection(f"there is no collection {name!r}; there are: {known}")
-        return description
+        # What was once found to be no alias is none while it has the same uid.
+        if self._own_names.get(name) != description.uid:
+            if target := self._all_aliases().get(name):
+                return self._known(target)
+            self._own_names[name] = description.uid
+        return name, description
+
+    def _all_aliases(self) -> dict[str, str]:
+        found = self._server.call("list aliases", lambda client: client.get_aliases())
+        return {alias.alias_name: alias.collection_name for alias in found.aliases}
+
+    def _names(self) -> list[str]:
+        """All collections on the server, ours and others'."""
+        found = self._server.call("list collections", lambda client: client.get_collections())
+        return [collection.name for collection in found.collections]
 
     def _description(self, name: str) -> Description | None:
         """None if it is not there, or not ours."""
@@ -136,6 +186,10 @@ class QdrantStore:
             f"index {field} of collection {name!r}",
             lambda client: client.create_payload_index(name, field, schema, wait=True),
         )
+
+
+def _deletion(alias: str) -> models.AliasOperations:
+    return models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias))
 
 
 _QUANTIZATION: dict[str | None, models.QuantizationConfig | None] = {

@@ -18,6 +18,7 @@ from tests.indexer.model import Model, assert_same
 from tests.indexer.operations import SCHEMA, Generator
 
 COPY = "copy-"
+ALIAS = "current"
 
 
 class Keeper:
@@ -39,7 +40,8 @@ class Keeper:
             self.maintain(store, number)
 
     def maintain(self, store: LocalStore, number: int) -> None:
-        chosen = random.Random(f"{self.seed} {number}").choice(["compact", "snapshot", "restore"])
+        kinds = ["compact", "snapshot", "restore", "alias"]
+        chosen = random.Random(f"{self.seed} {number}").choice(kinds)
         known = sorted(self.snapshots.glob("*.tar"))
         if chosen == "compact":
             store.open(NAME).compact()
@@ -47,6 +49,9 @@ class Keeper:
             store.open(NAME).snapshot(self.snapshots / f"{number:06}.tar")
             for old in known:
                 old.unlink()
+        elif chosen == "alias":
+            for target in [*copies(store), NAME]:
+                store.set_alias(ALIAS, target)
         elif known:
             for old_copy in copies(store):
                 store.drop(old_copy)
@@ -55,6 +60,8 @@ class Keeper:
     def check(self, history: dict[int, Model]) -> None:
         """Every copy, in a snapshot or restored, is a state that the collection had."""
         store = LocalStore(self.folder)
+        for target in store.aliases().values():
+            assert store.open(ALIAS).name == target
         for archive in self.snapshots.glob("*.tar"):
             store.restore(archive, "looked-at")
             assert_same(store.open("looked-at"), history[int(archive.stem)])

@@ -29,7 +29,7 @@ Fault = Literal["none", "429", "500", "401", "400", "reset", "lost answer", "hal
 SLOW_SECONDS = 1.5
 
 Call = Callable[[QdrantClient, str, Any], Any]
-"""Client, name of the collection, body of the request -> result."""
+"""Client, name of the collection (and of the vector), body of the request -> result."""
 
 
 @dataclass
@@ -123,7 +123,7 @@ def application(served: Loopback) -> Starlette:
         async def endpoint(request: Request) -> Response:
             asked = adapter.validate_json(await request.body() or b"null")
             served.bodies[f"{method} {path}"] = asked
-            name = request.path_params.get("name", "")
+            name = "/".join(request.path_params.values())
             return await run_in_threadpool(answer, request.state.fault, name, asked)
 
         def answer(fault: Fault, name: str, asked: Any) -> Response:  # noqa: ANN401
@@ -178,6 +178,27 @@ def _scroll(client: QdrantClient, name: str, body: models.ScrollRequest) -> mode
     return models.ScrollResult(points=found, next_page_offset=after)
 
 
+def _update(client: QdrantClient, name: str, body: models.UpdateCollection) -> bool:
+    return client.update_collection(name, metadata=body.metadata)
+
+
+def _add_vector(
+    client: QdrantClient, path: str, body: models.DenseVectorNameConfig
+) -> models.UpdateResult:
+    name, vector = path.split("/")
+    return client.create_vector_name(name, vector, body)
+
+
+def _set_vectors(
+    client: QdrantClient, name: str, body: models.UpdateVectors
+) -> models.UpdateResult:
+    return client.update_vectors(name, body.points)
+
+
+def _set_aliases(client: QdrantClient, _: str, body: models.ChangeAliasesOperation) -> bool:
+    return client.update_collection_aliases(body.actions)
+
+
 POINTS = "/collections/{name}/points"
 ROUTES: list[tuple[str, str, Any, Call]] = [
     ("GET", "/collections", None, lambda client, _, __: client.get_collections()),
@@ -191,6 +212,16 @@ ROUTES: list[tuple[str, str, Any, Call]] = [
         lambda client, name, _: {"exists": client.collection_exists(name)},
     ),
     ("PUT", "/collections/{name}/index", models.CreateFieldIndex, _index),
+    ("PATCH", "/collections/{name}", models.UpdateCollection, _update),
+    (
+        "PUT",
+        "/collections/{name}/vectors/{vector}",
+        models.DenseVectorNameConfig,
+        _add_vector,
+    ),
+    ("GET", "/aliases", None, lambda client, _, __: client.get_aliases()),
+    ("POST", "/collections/aliases", models.ChangeAliasesOperation, _set_aliases),
+    ("PUT", f"{POINTS}/vectors", models.UpdateVectors, _set_vectors),
     (
         "PUT",
         POINTS,
@@ -209,7 +240,9 @@ ROUTES: list[tuple[str, str, Any, Call]] = [
         "POST",
         f"{POINTS}/query/batch",
         models.QueryRequestBatch,
-        lambda client, name, body: client.query_batch_points(name, body.searches),
+        lambda client, name, body: client.query_batch_points(
+            name, [search.model_copy(update={"params": None}) for search in body.searches]
+        ),
     ),
     (
         "POST",
