@@ -9,10 +9,11 @@ from collections.abc import Callable
 Acknowledge = Callable[[int], object]
 
 
-def run_and_kill(work: Callable[[Acknowledge], None], delay: float) -> int | None:
-    """Let a child work for `delay` seconds, then kill it; the last number it acknowledged.
+def run_and_kill(work: Callable[[Acknowledge], None], delay: float) -> int:
+    """Let a child work, then kill it; the last number it acknowledged.
 
-    `work` is given what acknowledges a number; it must not end by itself.
+    `work` is given what acknowledges a number; it acknowledges one when it is ready, has `delay`
+    seconds from then on, and must not end by itself.
     """
     reading, writing = os.pipe()
     child = os.fork()
@@ -25,10 +26,11 @@ def run_and_kill(work: Callable[[Acknowledge], None], delay: float) -> int | Non
         finally:
             os._exit(1)
     os.close(writing)
-    time.sleep(delay)
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
     with os.fdopen(reading, "rb") as pipe:
-        acknowledged = pipe.read().split()
+        first = pipe.readline()
+        time.sleep(delay)
+        os.kill(child, signal.SIGKILL)
+        acknowledged = [first, *pipe.read().split()]
+    _, status = os.waitpid(child, 0)
     assert os.WIFSIGNALED(status), "the child failed by itself"
-    return int(acknowledged[-1]) if acknowledged else None
+    return int(acknowledged[-1])
