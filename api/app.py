@@ -42,7 +42,13 @@ def create_app(installation: Installation) -> FastAPI:
         responses=problems.RESPONSES,
     )
     app.state.service = Service(installation, policy)
-    app.add_middleware(Guard, policy=policy, max_body_bytes=settings.max_body_bytes)
+    app.add_middleware(
+        Guard,
+        policy=policy,
+        metrics=app.state.service.metrics,
+        max_body_bytes=settings.max_body_bytes,
+        request_timeout=settings.request_timeout,
+    )
     problems.install(app)
     for router in ROUTERS:
         app.include_router(router)

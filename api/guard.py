@@ -1,12 +1,18 @@
 """The outermost layer: request ids, who may call, body limit, security headers, last resort."""
 
+import asyncio
 import re
+import time
 import uuid
+from contextlib import suppress
 
 from starlette.datastructures import MutableHeaders
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.logs import access
+from api.metrics import Metrics
+from api.patience import PATIENCE, Patience
 from api.problems import Refusal, refused, unexpected
 from api.security import Policy
 
@@ -29,27 +35,48 @@ REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 class Guard:
     """ASGI middleware around the whole service."""
 
-    def __init__(self, app: ASGIApp, policy: Policy, max_body_bytes: int) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        policy: Policy,
+        metrics: Metrics,
+        max_body_bytes: int,
+        request_timeout: float,
+    ) -> None:
         self._app = app
         self._policy = policy
+        self._metrics = metrics
         self._max_body_bytes = max_body_bytes
+        self._request_timeout = request_timeout
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await self._app(scope, receive, send)
         elif scope["type"] == "http":
-            await self._guard(scope, receive, send)
+            await self._watch(scope, receive, send)
         else:
             await send({"type": "websocket.close", "code": 1008})  # none is offered here
 
-    async def _guard(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Guard a request, then count and log it."""
+        begun = time.perf_counter()
         request = Request(scope)
         request.state.request_id = _request_id(request)
-        request.state.body = Body(receive, self._max_body_bytes)
+        request.state.caller = None
         answer = Answering(send, request.state.request_id)
         try:
+            await self._guard(request, receive, answer)
+        finally:
+            self._tell(request, answer.status, time.perf_counter() - begun)
+
+    async def _guard(self, request: Request, receive: Receive, answer: "Answering") -> None:
+        scope, patience = request.scope, Patience.of(self._request_timeout)
+        request.state.body = body = Body(receive, self._max_body_bytes, patience)
+        token = PATIENCE.set(patience)
+        try:
             request.state.caller = self._policy.check(request)
-            await self._app(scope, request.state.body, answer)
+            await body.begin(empty=_has_no_body(request))
+            await self._app(scope, body, answer)
         except ClientDisconnect:
             return
         except Refusal as error:
@@ -58,21 +85,72 @@ class Guard:
             response = unexpected(request, error)
             if not answer.started:
                 await response(scope, receive, answer)
+        finally:
+            PATIENCE.reset(token)
+            await body.close()
+
+    def _tell(self, request: Request, status: int, seconds: float) -> None:
+        route = getattr(request.scope.get("route"), "path", "none")
+        self._metrics.answered(request.method, route, status, seconds)
+        caller = request.state.caller
+        fields = {
+            "request_id": request.state.request_id,
+            "method": request.method,
+            "path": request.url.path,
+            "status": status,
+            "ms": round(1000 * seconds, 1),
+            "key": caller.name if caller else None,
+        }
+        access.info(
+            "%s %s %d %.1f ms",
+            *(fields[n] for n in ("method", "path", "status", "ms")),
+            extra={"fields": fields},
+        )
 
 
 class Body:
-    """The request's body as it arrives, cut off with a 413 beyond `limit` bytes."""
+    """The request's body as it arrives, cut off with a 413 beyond `limit` bytes.
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    Once it is here, the client is watched: when it leaves, `patience` is told.
+    """
+
+    def __init__(self, receive: Receive, limit: int, patience: Patience) -> None:
         self.limit: float = limit
         self._receive = receive
+        self._patience = patience
         self._seen = 0
+        self._last: Message | None = None
+        self._leaving: asyncio.Task[Message] | None = None
+
+    async def begin(self, *, empty: bool) -> None:
+        """Where there is no body, nobody may ever ask for it: the watch begins now."""
+        if empty:
+            self._last = await self()
 
     async def __call__(self) -> Message:
+        if self._last is not None:
+            message, self._last = self._last, None
+            return message
+        if self._leaving is not None:
+            return await asyncio.shield(self._leaving)
         message = await self._receive()
         self._seen += len(message.get("body", b""))
         if self._seen > self.limit:
             raise Refusal(413, "too-large", f"the request is larger than {self.limit:,.0f} bytes")
+        if not message.get("more_body", False):
+            self._leaving = asyncio.create_task(self._watch())
+        return message
+
+    async def close(self) -> None:
+        """Stop watching."""
+        if self._leaving is not None:
+            self._leaving.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._leaving
+
+    async def _watch(self) -> Message:
+        message = await self._receive()
+        self._patience.gone.set()
         return message
 
 
@@ -81,12 +159,15 @@ class Answering:
 
     def __init__(self, send: Send, request_id: str) -> None:
         self.started = False
+        self.status = 499
+        """Of the answer; 499, as nginx has it, while there is none."""
         self._send = send
         self._request_id = request_id
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
+            self.status = message["status"]
             headers = MutableHeaders(scope=message)
             headers["X-Request-ID"] = self._request_id
             headers.setdefault("Cache-Control", "no-store")
@@ -98,3 +179,7 @@ class Answering:
 def _request_id(request: Request) -> str:
     given = request.headers.get("x-request-id", "")
     return given if REQUEST_ID.fullmatch(given) else uuid.uuid4().hex
+
+
+def _has_no_body(request: Request) -> bool:
+    return not {"content-length", "transfer-encoding"} & set(request.headers)

@@ -5,11 +5,11 @@ from functools import cached_property
 from pathlib import Path
 from typing import Self
 
+from api.batcher import Timed
+from api.batching import BatchingEncoder
 from api.roots import Roots
-from api.serial import SerialEncoder
 from api.settings import Settings, Towers
-from encoders import BOTH, Encoder, LoadOptions, Modality, load_encoder
-from encoders.workers import WorkerEncoder
+from encoders import BOTH, LoadOptions, Modality, load_encoder
 from indexer import Collection, LocalStore, Schema, Store
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
@@ -32,7 +32,8 @@ class Installation:
         """`needs` are the towers that encoders are loaded with, unless the settings say."""
         self.settings = settings
         self._towers = TOWERS[settings.towers] if settings.towers else needs
-        self._encoders: dict[str, Encoder] = {}
+        self._encoders: dict[str, BatchingEncoder] = {}
+        self.timed: Timed = lambda _stage, _seconds: None
         self._loading = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -78,7 +79,12 @@ class Installation:
         """Folder of snapshots that were given no other place."""
         return self.settings.data / "snapshots"
 
-    def encoder(self, collection: Collection | None = None) -> Encoder:
+    @property
+    def encoders(self) -> list[BatchingEncoder]:
+        """Those that were loaded."""
+        return list(self._encoders.values())
+
+    def encoder(self, collection: Collection | None = None) -> BatchingEncoder:
         """The encoder of the settings, else the one the collection was made by, else the default.
 
         Loaded once; raises what `load_encoder` raises.
@@ -106,7 +112,7 @@ class Installation:
         collection = self.store.open(name)
         return Searcher(collection, self.encoder(collection))
 
-    def _load(self, name: str) -> Encoder:
+    def _load(self, name: str) -> BatchingEncoder:
         with self._loading:
             if name not in self._encoders:
                 options = LoadOptions(
@@ -115,9 +121,9 @@ class Installation:
                     towers=self._towers,
                     compile=self.settings.compile,
                 )
-                encoder = load_encoder(name, options)
-                shared = isinstance(encoder, WorkerEncoder)  # has a queue of its own
-                self._encoders[name] = encoder if shared else SerialEncoder(encoder)
+                self._encoders[name] = BatchingEncoder(
+                    load_encoder(name, options), self.settings.batching, self.timed
+                )
             return self._encoders[name]
 
 

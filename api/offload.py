@@ -25,8 +25,13 @@ class Lane:
         self._limiter = anyio.CapacityLimiter(threads)
         self._waiting = waiting
 
+    @property
+    def waiting(self) -> int:
+        """Calls in line."""
+        return self._limiter.statistics().tasks_waiting
+
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result, or what it raises; raises `Overloaded` when the line is full."""
-        if self._limiter.statistics().tasks_waiting >= self._waiting:
+        if self.waiting >= self._waiting:
             raise Overloaded("the service has more work than it can queue: try again shortly")
         return await anyio.to_thread.run_sync(partial(call, *args, **kwargs), limiter=self._limiter)

@@ -19,6 +19,7 @@ import ingestion.errors as ingesting
 import retrieval.errors as retrieving
 from api.heads import NotConfigured
 from api.offload import Overloaded
+from api.patience import ClientGone, TooLate
 
 logger = logging.getLogger("polylens")
 
@@ -87,6 +88,8 @@ KINDS: dict[type[Exception], Kind] = {
     ingesting.MediaError: Kind(422, "unreadable-media"),
     ingesting.IngestError: Kind(500, "ingestion-failed", told=False),
     NotConfigured: Kind(501, "not-configured"),
+    TooLate: Kind(503, "too-late", retry_after=1),
+    ClientGone: Kind(503, "client-gone"),
     Overloaded: Kind(429, "overloaded", retry_after=1),
 }
 RESPONSES: dict[int | str, dict[str, Any]] = {

@@ -174,3 +174,4 @@ class Health(BaseModel):
 
 class Readiness(Health):
     heads: list[str] = Field(description="Auxiliary models in memory: chat, segmenter.")
+    workers_replaced: int = Field(description="Encoder threads that died and were replaced.")

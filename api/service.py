@@ -12,6 +12,7 @@ from api.heads import Heads
 from api.installation import Installation
 from api.intake import Intake
 from api.media import Originals
+from api.metrics import Metrics
 from api.offload import Lane
 from api.security import Policy
 from api.stored import Stored
@@ -38,6 +39,8 @@ class Service:
 
     def __post_init__(self) -> None:
         settings = self.installation.settings
+        self.metrics = Metrics()
+        self.installation.timed = self.metrics.timed
         self.limits = Limits(settings.max_upload_bytes, settings.max_image_pixels)
         self.upload_limits = UploadLimits(settings.max_upload_bytes, settings.max_upload_files)
         self.originals = Originals(self.installation)

@@ -12,6 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from api.batcher import BatchOptions
 from indexer.qdrant.options import IndexKind, Quantization, default_indexes
 
 MIB = 1024 * 1024
@@ -102,8 +103,23 @@ class Settings(BaseSettings):
         None, description="File of the tower, for a segmentation checkpoint of the head alone."
     )
 
+    max_batch: int = Field(
+        64, ge=1, le=4096, description="Most query texts or images that are encoded together."
+    )
+    batch_wait_ms: float = Field(
+        0, ge=0, le=1000, description="How long a batch waits for more queries to come."
+    )
+    max_queue: int = Field(
+        1024, ge=1, description="Query texts or images that may wait; beyond that: 429."
+    )
+    request_timeout: float = Field(
+        60, gt=0, description="Seconds after which a query that waits for the encoder is given up."
+    )
+
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
+    log_format: Literal["text", "json"] = Field("text", description="How the log is written.")
+    log_requests: bool = Field(False, description="Write a line to the log for each request.")
     allowed_hosts: list[str] = Field(
         default_factory=list, description="Host names accepted besides the address bound to."
     )
@@ -131,6 +147,11 @@ class Settings(BaseSettings):
         if (self.qdrant_write_consistency or 1) > (self.qdrant_replicas or 1):
             raise ValueError("qdrant_write_consistency is more than qdrant_replicas")
         return self
+
+    @property
+    def batching(self) -> BatchOptions:
+        """How queries share forward passes."""
+        return BatchOptions(self.max_batch, self.batch_wait_ms, self.max_queue)
 
     @classmethod
     def settings_customise_sources(

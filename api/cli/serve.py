@@ -30,6 +30,7 @@ def serve(
     import uvicorn
 
     from api.app import create_app
+    from api.logs import configure
     from api.security import InsecureSettings
 
     with installation(
@@ -47,13 +48,14 @@ def serve(
             app = create_app(polylens)
         except InsecureSettings as error:
             raise typer.BadParameter(str(error)) from error
+        configure(as_json=settings.log_format == "json", requests=settings.log_requests)
         with _listen(settings.host, settings.port) as listener:
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             port = listener.getsockname()[1]
             typer.echo(f"polylens is at http://{shown}:{port}/ (Ctrl+C stops it)")
-            uvicorn.Server(
-                uvicorn.Config(app, log_level="warning", timeout_graceful_shutdown=10)
-            ).run([listener])
+            uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=10)).run(
+                [listener]
+            )
 
 
 def _listen(host: str, port: int) -> socket.socket:

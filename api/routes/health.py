@@ -1,10 +1,12 @@
-"""`/livez` and `/readyz`, open to probes."""
+"""`/livez` and `/readyz`, open to probes; `/metrics` for Prometheus."""
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
+from api.metrics import TYPE
 from api.problems import Refusal
 from api.schemas import Health, Readiness
 from api.service import ServiceDep
+from api.status import gauges
 
 router = APIRouter(tags=["health"])
 
@@ -20,4 +22,16 @@ async def ready(service: ServiceDep) -> Readiness:
     """Whether the model is loaded, and which auxiliary ones are."""
     if not service.ready:
         raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
-    return Readiness(status="ready", heads=service.heads.loaded)
+    lost = sum(encoder.deaths for encoder in service.installation.encoders)
+    return Readiness(status="ready", heads=service.heads.loaded, workers_replaced=lost)
+
+
+@router.get(
+    "/metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
+)
+async def metrics(service: ServiceDep) -> Response:
+    """Counters, histograms of each stage, and gauges, in Prometheus' text format."""
+    measured = await service.queries(gauges, service)
+    return Response(service.metrics.export(measured), media_type=TYPE)

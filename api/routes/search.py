@@ -60,4 +60,7 @@ def _answer(
 
 
 def _search(service: Service, name: str, query: Query) -> SearchAnswer:
-    return to_answer(service.installation.searcher(name).search(query))
+    answer = service.installation.searcher(name).search(query)
+    for stage, milliseconds in answer.took_ms.items():
+        service.metrics.timed(stage, milliseconds / 1000)
+    return to_answer(answer)

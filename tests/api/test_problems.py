@@ -8,6 +8,7 @@ from fastapi import FastAPI
 
 from api import problems
 from api.guard import Guard
+from api.metrics import Metrics
 from api.offload import Overloaded
 from api.security import Policy
 from api.settings import Settings
@@ -21,7 +22,13 @@ SECRET = "/home/someone/private"
 def answer_to(error: Exception, data: Path) -> httpx.Response:
     """What a client gets when a handler raises this."""
     app = FastAPI()
-    app.add_middleware(Guard, policy=Policy(Settings(data=data)), max_body_bytes=1_000)
+    app.add_middleware(
+        Guard,
+        policy=Policy(Settings(data=data)),
+        metrics=Metrics(),
+        max_body_bytes=1_000,
+        request_timeout=60.0,
+    )
     problems.install(app)
 
     @app.get("/")

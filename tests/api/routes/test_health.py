@@ -16,7 +16,7 @@ def test_ready_once_the_model_is_loaded(client: httpx.Client) -> None:
         if client.get("/readyz").status_code == 200:
             break
         time.sleep(0.01)
-    assert client.get("/readyz").json() == {"status": "ready", "heads": []}
+    assert client.get("/readyz").json() == {"status": "ready", "heads": [], "workers_replaced": 0}
 
 
 def test_a_model_that_is_not_there(tmp_path: Path) -> None:
