@@ -21,10 +21,22 @@ Digest = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")]
 Towers = Literal["image", "text", "both"]
 
 
+class NoHome(Exception):
+    """There is no home folder for the default data folder to be in."""
+
+
 def default_data() -> Path:
-    """Where an installation lives unless told otherwise, by the XDG base directory convention."""
+    """Where an installation lives unless told otherwise, by the XDG base directory convention.
+
+    Raises `NoHome`.
+    """
     base = os.environ.get("XDG_DATA_HOME") or "~/.local/share"
-    return Path(base).expanduser() / "polylens"
+    try:
+        return Path(base).expanduser() / "polylens"
+    except RuntimeError as error:
+        raise NoHome(
+            "this user has no home folder: say where the data belongs with --data or POLYLENS_DATA"
+        ) from error
 
 
 class Settings(BaseSettings):
@@ -34,7 +46,9 @@ class Settings(BaseSettings):
     file is `polylens.toml` in the working directory, or what `POLYLENS_CONFIG` names.
     """
 
-    model_config = SettingsConfigDict(env_prefix="POLYLENS_", extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix="POLYLENS_", env_ignore_empty=True, extra="forbid", frozen=True
+    )
 
     data: Path = Field(default_factory=default_data, description="Folder that holds everything.")
     collection: str = Field("default", description="Collection used when none is named.")
@@ -162,5 +176,8 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - no .env file is read
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        path = os.environ.get("POLYLENS_CONFIG", "polylens.toml")
+        named = os.environ.get("POLYLENS_CONFIG")
+        if named is not None and not Path(named).is_file():
+            raise FileNotFoundError(f"POLYLENS_CONFIG names {named!r}, which is no file")
+        path = named or "polylens.toml"
         return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, path)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from encoders import Encoder, EncoderError, ModelUnavailable, Vectors, unit
+from encoders import Encoder, EncoderError, InvalidInput, TowerNotLoaded, Vectors, unit
 from indexer.base import Point, point_id
 from ingestion.errors import EncodingStopped
 from ingestion.jobs import Frame, Job, Outcome
@@ -92,9 +92,9 @@ class EncodeStage:
         start = time.perf_counter()
         try:
             vectors = self.encoder.encode_pixels([f.pixels for f in frames], normalize=False)
-        except ModelUnavailable as error:
-            raise EncodingStopped(str(error)) from error
-        except Exception as error:  # noqa: BLE001 - out of memory has no type of its own
+        except Exception as error:
+            if _is_final(error):
+                raise EncodingStopped(str(error)) from error
             if len(frames) == 1:
                 return [self._give_up(frames[0], error)]
             middle = len(frames) // 2
@@ -107,7 +107,8 @@ class EncodeStage:
         reason = f"the encoder failed on it: {error or type(error).__name__}"
         if isinstance(error, EncoderError):
             return reason
-        log.warning("encoding %s failed", frame.job.item.asset, exc_info=error)
+        trace = None if self._failures else error  # once is enough: the next are alike
+        log.warning("encoding %s failed: %s", frame.job.item.asset, error, exc_info=trace)
         self._failures += 1
         if self._failures >= HOPELESS:
             raise EncodingStopped(
@@ -136,6 +137,13 @@ class EncodeStage:
             for key, payload in outcome.points.items()
         ]
         return Encoded(outcome, points)
+
+
+def _is_final(error: Exception) -> bool:
+    """Whether the fault is in the encoder, and not in what it was given."""
+    if isinstance(error, InvalidInput):
+        return isinstance(error, TowerNotLoaded)
+    return isinstance(error, EncoderError)
 
 
 @dataclass

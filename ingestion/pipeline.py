@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import suppress
 
 from encoders import Encoder, EncoderMismatch, require_same
@@ -29,7 +29,7 @@ def ingest(
     encoder: Encoder,
     collection: Collection,
     options: IngestOptions | None = None,
-) -> Iterator[Progress]:
+) -> Generator[Progress]:
     """Bring a collection up to date with `items`; what the ledger has as done is left alone.
 
     Work goes on in threads while the iterator lives; closing it stops them, and what was not
@@ -103,7 +103,7 @@ class _Pipeline:
         )
         self._stages = [feed.run, *[self._decode] * workers, encode.run, write.run]
 
-    def run(self) -> Iterator[Progress]:
+    def run(self) -> Generator[Progress]:
         """Snapshots to the last; see `ingest`."""
         self._start = time.perf_counter()
         threads = [

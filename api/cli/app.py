@@ -4,8 +4,10 @@ Exit codes: 0 done; 1 could not be done (the message says why and what to do); 2
 3 ingestion ran, but some files failed; 130 interrupted.
 """
 
+import importlib.metadata
 import sys
 import tomllib
+from typing import Annotated
 
 import typer
 from pydantic import ValidationError
@@ -22,7 +24,9 @@ from api.cli.plan import plan
 from api.cli.search import search
 from api.cli.segment import segment
 from api.cli.serve import serve
+from api.cli.streams import abandon_stdout, flushed
 from api.heads import NotConfigured
+from api.settings import NoHome
 from encoders import EncoderError
 from indexer import IndexerError, UnknownCollection
 from ingestion.errors import IngestError
@@ -30,7 +34,6 @@ from retrieval import RetrievalError
 
 app = typer.Typer(
     name="polylens",
-    help="Search your photos and videos by text in any language, or by image.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -40,13 +43,32 @@ for command in (demo, ingest, search, serve, segment, models, doctor, plan):
 app.add_typer(index, name="index")
 app.add_typer(keys, name="keys")
 
-DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError, NotConfigured)
+DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError, NotConfigured, NoHome)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"polylens {importlib.metadata.version('polylens')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Say which version this is."
+        ),
+    ] = False,
+) -> None:
+    """Search your photos and videos by text in any language, or by image."""
 
 
 def main() -> None:
     """Run the command line; the exit code is described above."""
     try:
-        app()
+        with flushed():
+            app()
     except UnknownCollection as error:
         _fail(f"{error}. Make it with: polylens ingest FOLDER, or name another with -c")
     except DOMAIN_ERRORS as error:
@@ -57,11 +79,23 @@ def main() -> None:
         _fail(f"the settings file is not TOML: {error}")
     except ValidationError as error:
         _fail("; ".join(_setting(problem) for problem in error.errors()))
+    except BrokenPipeError:
+        abandon_stdout()  # whoever read our output has seen enough
+        sys.exit(1)
+    except OSError as error:
+        _fail_by_system(error)
 
 
 def _setting(problem: ErrorDetails) -> str:
     name = ".".join(map(str, problem["loc"]))
     return f"setting {name!r}: {problem['msg']}" if name else problem["msg"]
+
+
+def _fail_by_system(error: OSError) -> None:
+    """The disk, most likely; without a file name, what we print to."""
+    if error.filename is None:
+        abandon_stdout()
+    _fail(f"{error.filename or 'what was to be printed'}: {error.strerror or error}")
 
 
 def _fail(message: str) -> None:

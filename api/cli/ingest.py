@@ -26,7 +26,10 @@ SOME_FAILED = 3  # exit code
 
 
 def ingest(
-    sources: Annotated[list[Path], typer.Argument(help="Folders or files of photos and videos.")],
+    names: Annotated[
+        list[str],
+        typer.Argument(metavar="SOURCE...", help="Folders or files of photos and videos."),
+    ],
     include: Annotated[
         list[str] | None, typer.Option(help="Only paths that match this glob, e.g. '*.jpg'.")
     ] = None,
@@ -50,6 +53,7 @@ def ingest(
     from ingestion import IngestOptions, Limits, plan, walk
     from ingestion import ingest as run
 
+    sources = [_path(name) for name in names]
     with installation(
         more,
         frozenset({"image"}),
@@ -80,6 +84,12 @@ def ingest(
         raise typer.Exit(1)
     if report.failed + report.failed_before:
         raise typer.Exit(SOME_FAILED)
+
+
+def _path(name: str) -> Path:
+    if not name:
+        raise typer.BadParameter("a source is empty; the folder you are in is .")
+    return Path(name)
 
 
 def _left_out(collection: Collection, sources: list[Path]) -> Iterator[LedgerRow]:

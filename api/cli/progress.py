@@ -1,7 +1,8 @@
 """A running ingestion, for people."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import closing
 from urllib.parse import unquote
 
 from rich.console import Console
@@ -18,15 +19,18 @@ MOST_SHOWN = 20  # files named one by one
 console = Console(highlight=False)
 
 
-def follow(snapshots: Iterable[Snapshot]) -> Report:
-    """Show progress until the end, then the reconciled counts, which are returned."""
+def follow(snapshots: Generator[Snapshot]) -> Report:
+    """Show progress until the end, then the reconciled counts, which are returned.
+
+    Whatever goes wrong with showing it, the work is ended before this is left.
+    """
     columns = (
         BarColumn(20),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    with closing(snapshots), Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("", total=None)
         try:
             for snapshot in snapshots:

@@ -1,6 +1,6 @@
 """Answers as text for people."""
 
-from pathlib import Path
+import os
 
 from rich.console import Console
 from rich.markup import escape
@@ -47,8 +47,9 @@ def name(found: Found) -> str:
 def place(found: Found) -> str:
     """The file's folder and name, the home folder as `~`."""
     folder = str(found.payload.get("folder", ""))
-    home = str(Path.home())
-    short = f"~{folder.removeprefix(home)}" if folder.startswith(home) else folder
+    home = os.path.expanduser("~")  # noqa: PTH111 - where there is no home, Path raises
+    below = f"{folder}/".startswith(f"{home}/")
+    short = f"~{folder.removeprefix(home)}" if below else folder
     return f"{printable(short)}/{name(found)}" if short else name(found)
 
 

@@ -1,7 +1,6 @@
 """`polylens search`"""
 
 import json
-import sys
 import webbrowser
 from dataclasses import asdict
 from pathlib import Path
@@ -19,6 +18,7 @@ from api.cli.options import (
     TowersFlag,
     installation,
 )
+from api.cli.streams import read_stdin
 from api.installation import Installation
 from encoders import Modality, RGBImage
 from indexer import Filter
@@ -112,7 +112,7 @@ def _open(polylens: Installation, answer: Answer, title: str) -> None:
 def _texts(words: list[str] | None) -> list[Part]:
     if not words:
         return []
-    text = sys.stdin.read() if words == ["-"] else " ".join(words)
+    text = read_stdin() if words == ["-"] else " ".join(words)
     return [Part(text=text)]
 
 
@@ -129,6 +129,10 @@ def _filter(text: str | None) -> Filter | None:
     if text is None:
         return None
     try:
-        return Filter.parse(json.loads(text))
+        tree = json.loads(text)
+        json.dumps(tree, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return Filter.parse(tree)
+    except UnicodeEncodeError as error:
+        raise InvalidQuery("--filter is not valid Unicode") from error
     except (ValueError, RecursionError) as error:
         raise InvalidQuery(f"--filter is not JSON: {error}") from error

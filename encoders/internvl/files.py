@@ -112,7 +112,7 @@ class TorchFile:
                 f"{self.path} is damaged, or holds more than tensors (code, perhaps), which is "
                 "never loaded: fetch it again, or use the safetensors files"
             ) from error
-        except (RuntimeError, EOFError, OSError, ValueError) as error:
+        except Exception as error:
             raise _damaged(self.path, error) from error
         return content
 
@@ -133,5 +133,6 @@ def _tensors_of(content: object, path: Path) -> dict[str, Tensor]:
 def _damaged(path: Path, error: Exception) -> CheckpointError:
     size = path.stat().st_size
     return CheckpointError(
-        f"{path} is cut short or damaged ({size:,} bytes; {error}): fetch it again"
+        f"{path} is cut short or damaged, or no model at all ({size:,} bytes; {error}): "
+        "fetch it again"
     )

@@ -102,9 +102,10 @@ class OfflineEncoder:
         self._require("image")
         with self._lock:
             if self._image is None:
+                from encoders.devices import parse_device
                 from encoders.offline.image import ImageTower
 
-                device = self._options.device or "cpu"
+                device = str(parse_device(self._options.device or "cpu"))
                 self._image = ImageTower(self._data, device, self._options.dtype or DTYPES[0])
             return self._image
 

@@ -120,7 +120,7 @@ def test_a_job_that_waits_can_be_stopped(
     server.always = "reset"
     snapshots = ingest(walk(media), encoder, remote)
     assert any(snapshot.waiting for snapshot in snapshots)
-    snapshots.close()  # type: ignore[attr-defined]
+    snapshots.close()
     server.always = "none"
     assert remote.count() == 0
     *_, last = ingest(walk(media), encoder, remote)

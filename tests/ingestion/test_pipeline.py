@@ -463,7 +463,7 @@ def test_closing_early_stops_the_threads_and_keeps_what_was_told(
     progress = ingest(walk(media), Slow(), collection, IngestOptions(batch_size=4))
     told = next(snapshot.event for snapshot in progress if snapshot.event)
     assert threading.active_count() > before
-    progress.close()  # type: ignore[attr-defined]
+    progress.close()
     assert threading.active_count() == before
     assert collection.ledger.get([told.asset])[told.asset].status == "done"
     assert collection.count() == collection.ledger.counts()["done"] < 300

@@ -1,4 +1,5 @@
 import socket
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,34 @@ def test_a_settings_file_with_a_syntax_error(run: Run, tmp_path: Path) -> None:
     ran = run("search", "x")
     assert ran.code == 1
     assert "not TOML" in ran.err
+
+
+def test_a_settings_file_that_is_not_there(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("POLYLENS_CONFIG", "/nowhere.toml")
+    ran = run("search", "x")
+    assert ran.code == 2
+    assert "/nowhere.toml" in ran.err
+
+
+def test_the_version(run: Run) -> None:
+    ran = run("--version")
+    assert (ran.code, ran.out) == (0, f"polylens {version('polylens')}\n")
+
+
+def test_what_is_no_unicode_is_refused(run: Run, photos: Path) -> None:
+    run("ingest", photos)
+    tree = '{"must": [{"key": "a", "match": {"value": "\\ud800"}}]}'
+    ran = run("search", "x", "--filter", tree)
+    assert ran.code == 1
+    assert "--filter is not valid Unicode" in ran.err
+    assert "text 0 is not valid Unicode" in run("search", "\udcff").err
+
+
+def test_a_file_that_is_no_model(run: Run, photos: Path, tmp_path: Path) -> None:
+    (tmp_path / "model").write_text("root:x:0:0:root:/root:/bin/bash\n")
+    ran = run("ingest", photos, "--encoder", tmp_path / "model")
+    assert ran.code == 1
+    assert "no model at all" in ran.err
 
 
 def test_a_port_that_is_taken(run: Run) -> None:

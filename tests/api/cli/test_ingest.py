@@ -96,6 +96,19 @@ def test_nothing_to_ingest_is_an_error(run: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "data" / "collections" / "default").exists()
 
 
+def test_an_empty_source_is_not_the_working_directory(run: Run, photos: Path) -> None:
+    ran = run("ingest", photos, "")
+    assert ran.code == 2
+    assert "the folder you are in is ." in ran.err
+
+
+def test_a_device_that_is_not_there_is_told_once(run: Run, photos: Path) -> None:
+    ran = run("ingest", photos, "--encoder", "offline", "--device", "nope")
+    assert ran.code == 1
+    assert ran.err.count("'nope' is no device") == 1
+    assert "Traceback" not in ran.err
+
+
 def test_a_folder_without_media_is_an_error(run: Run, tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "notes.txt").write_text("no picture")
