@@ -100,7 +100,7 @@ RESPONSES: dict[int | str, dict[str, Any]] = {
         },
     }
 }
-OPENAI = ("/v1/chat/", "/v1/models")
+OPENAI = ("/v1/chat/", "/v1/models", "/v1/embeddings")
 """Paths whose clients expect errors in OpenAI's shape."""
 JSON = "application/json"
 UNEXPECTED = "something went wrong here; the service's log has more under this request id"

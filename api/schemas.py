@@ -168,6 +168,10 @@ class SegmentAnswer(BaseModel):
     class_map: str = Field(description="A palette PNG in base64; pixel values are class indices.")
 
 
+class CaptionAnswer(BaseModel):
+    caption: str
+
+
 class Health(BaseModel):
     status: Literal["alive", "ready"]
 

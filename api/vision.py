@@ -1,4 +1,4 @@
-"""Segmentation of one picture; blocking."""
+"""Segmentation and captions of one picture; blocking."""
 
 import base64
 import io
@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 
 from PIL import Image
 
-from api.schemas import ClassArea, PictureRequest, SegmentAnswer
+from api.heads import NotConfigured
+from api.schemas import CaptionAnswer, ClassArea, PictureRequest, SegmentAnswer
 from api.service import Service
 from ingestion import load_image
 
@@ -58,6 +59,15 @@ def segment(service: Service, asked: PictureRequest) -> Segmented:
     segmenter = service.heads.segmenter()
     image = find_picture(service, asked)
     return Segmented(image, segmenter.segment(image))
+
+
+def caption(service: Service, asked: PictureRequest) -> CaptionAnswer:
+    """Raises `NotConfigured` where the encoder writes none, `Refusal`, `MediaError`."""
+    encoder = service.installation.encoder()
+    if "caption" not in encoder.info.abilities:
+        raise NotConfigured.of("captioning", "encoder", "internvl-g, which writes captions")
+    (text,) = encoder.caption([find_picture(service, asked)])
+    return CaptionAnswer(caption=text)
 
 
 def find_picture(service: Service, asked: PictureRequest) -> Image.Image:

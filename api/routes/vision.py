@@ -1,4 +1,4 @@
-"""`/v1/segment`: what a picture shows, and where."""
+"""`/v1/segment` and `/v1/caption`: what a picture shows."""
 
 from typing import Annotated, Any, Literal
 
@@ -6,9 +6,9 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.queries import FORM, JSON, read_picture
-from api.schemas import SegmentAnswer
+from api.schemas import CaptionAnswer, SegmentAnswer
 from api.service import ServiceDep
-from api.vision import segment
+from api.vision import caption, segment
 
 router = APIRouter(prefix="/v1", tags=["vision"])
 
@@ -44,3 +44,10 @@ async def segment_picture(
     if answer == "json":
         return found.answer()
     return Response(found.png(answer), media_type="image/png")
+
+
+@router.post("/caption", openapi_extra=BODY)
+async def caption_picture(request: Request, service: ServiceDep) -> CaptionAnswer:
+    """A sentence about a picture, in English, by InternVL-G."""
+    asked = await read_picture(request)
+    return await service.queries(caption, service, asked)

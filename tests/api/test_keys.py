@@ -119,7 +119,16 @@ def test_the_page_signs_in_with_a_made_key(guarded: tuple[Served, dict[Scope, st
 
 def test_every_route_that_changes_something_names_its_scope() -> None:
     """Reading is for every key; a route that forgets to ask for more would be open to them."""
-    asking = {"/v1/session", "/v1/collections/{name}/search", "/v1/chat/completions", "/v1/segment"}
+    asking = {
+        "/v1/session",
+        "/v1/collections/{name}/search",
+        "/v1/embeddings",
+        "/v1/rerank",
+        "/v2/rerank",
+        "/v1/chat/completions",
+        "/v1/segment",
+        "/v1/caption",
+    }
     routes = [r for router in ROUTERS for r in router.routes if isinstance(r, APIRoute)]
     changing = [r for r in routes if (r.methods or set()) - {"GET", "HEAD"}]
     assert len(changing) > len(asking)

@@ -14,6 +14,7 @@ from encoders.heads.segmentation import palette
 from tests.api.conftest import fill
 from tests.api.server import Served, serving
 from tests.encoders.heads.test_segmentation import public_probe
+from tests.encoders.internvl.tiny import TINY
 from tests.media import encoded, plain
 
 
@@ -95,6 +96,22 @@ def test_a_panorama(served: Served) -> None:
     answer = served.client.post("/v1/segment", files=files)
     assert answer.status_code == 422
     assert "crop it first" in answer.json()["detail"]
+
+
+def test_a_caption(tmp_path: Path) -> None:
+    with serving(tmp_path, encoder=str(TINY), device="cpu") as tiny:
+        files = {"image": encoded(plain("red"))}
+        answer = tiny.client.post("/v1/caption", files=files)
+        assert answer.status_code == 200, answer.text
+        with Image.open(io.BytesIO(files["image"])) as image:
+            expected = tiny.installation.encoder().caption([image])
+    assert [answer.json()["caption"]] == expected
+
+
+def test_without_a_captioner(library: Served) -> None:
+    answer = library.client.post("/v1/caption", files={"image": encoded(plain("red"))})
+    assert answer.status_code == 501
+    assert "internvl-g" in answer.json()["detail"]
 
 
 def test_without_a_segmenter(library: Served) -> None:

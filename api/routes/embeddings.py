@@ -1,0 +1,26 @@
+"""`/v1/embeddings` in OpenAI's shape, `/v1/rerank` and `/v2/rerank` in Cohere's."""
+
+import uuid
+from typing import Any
+
+from fastapi import APIRouter
+
+from api.embeddings import EmbeddingsRequest, RerankRequest, embed, rerank
+from api.service import ServiceDep
+
+router = APIRouter(tags=["embeddings"])
+
+
+@router.post("/v1/embeddings")
+async def create_embeddings(request: EmbeddingsRequest, service: ServiceDep) -> dict[str, Any]:
+    """Vectors of texts and pictures, by the encoder of this installation."""
+    return await service.queries(embed, service, request)
+
+
+@router.post("/v1/rerank")
+@router.post("/v2/rerank")
+async def rerank_documents(request: RerankRequest, service: ServiceDep) -> dict[str, Any]:
+    """Texts and pictures in the order of their relevance to a query, scores from 0 to 1."""
+    results = await service.queries(rerank, service, request)
+    meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 0}}
+    return {"id": str(uuid.uuid4()), "results": results, "meta": meta}
