@@ -13,6 +13,7 @@ from encoders import BOTH, LoadOptions, Modality, load_encoder
 from indexer import Collection, LocalStore, Schema, Store
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
+from retrieval.classify import ClassifierCache, Probes
 
 TOWERS: dict[Towers, frozenset[Modality]] = {
     "image": frozenset({"image"}),
@@ -70,6 +71,16 @@ class Installation:
         return self.settings.data / "media"
 
     @property
+    def probes(self) -> Probes:
+        """The classifiers trained or imported here."""
+        return Probes(self.settings.data / "probes")
+
+    @property
+    def classifiers(self) -> ClassifierCache:
+        """Zero-shot classifiers made before; may be deleted at any time."""
+        return ClassifierCache(self.settings.data / "cache" / "classifiers")
+
+    @property
     def encoder_name(self) -> str:
         """The encoder of new collections."""
         return self.settings.encoder or DEFAULT_ENCODER
@@ -91,6 +102,11 @@ class Installation:
         """
         name = self.settings.encoder or (collection and collection.schema.encoder)
         return self._load(name or DEFAULT_ENCODER)
+
+    def collection(self) -> Collection | None:
+        """The one of the settings, where there is one."""
+        name = self.settings.collection
+        return self.store.open(name) if name in self.store.names() else None
 
     def open_or_create(self, name: str) -> Collection:
         """The collection of that name, made for `encoder()` if it is new."""

@@ -7,8 +7,9 @@ from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
 from api.problems import Problem
-from api.schemas import PictureRequest, SearchRequest
+from api.schemas import ClassifyRequest, PictureRequest, SearchRequest
 
+BODIES = (SearchRequest, PictureRequest, ClassifyRequest, Problem)
 REF = "#/components/schemas/{model}"
 
 
@@ -19,7 +20,7 @@ def document(app: FastAPI) -> dict[str, Any]:
             title=app.title, version=app.version, summary=app.summary, routes=app.routes
         )
         _, definitions = models_json_schema(
-            [(model, "validation") for model in (SearchRequest, PictureRequest, Problem)],
+            [(model, "validation") for model in BODIES],
             ref_template=REF,
         )
         spec["components"]["schemas"].update(definitions["$defs"])

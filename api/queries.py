@@ -7,6 +7,7 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
 from pydantic import BaseModel, ValidationError
+from pydantic_core import from_json
 from starlette.datastructures import FormData
 
 from api.problems import Refusal
@@ -16,6 +17,7 @@ from retrieval import Answer, Found, Part, Query
 from retrieval.query import MAX_PARTS
 
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
+PictureModel = TypeVar("PictureModel", bound=PictureRequest)
 JSON = "application/json"
 FORM = "multipart/form-data"
 SIDE = 1024  # pixels that are enough for any encoder's input
@@ -43,21 +45,23 @@ async def read_search(request: Request) -> tuple[SearchRequest, list[bytes]]:
     return _parse(SearchRequest, str(query)), pictures
 
 
-async def read_picture(request: Request) -> PictureRequest:
+async def read_picture(request: Request, model: type[PictureModel]) -> PictureModel:
     """A picture sent as a file or in JSON, or the stored point that is named.
 
-    Raises as `read_search` does.
+    Beside a file, `query` holds the other fields as JSON. Raises as `read_search` does.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind == JSON:
-        return _parse(PictureRequest, await request.body())
+        return _parse(model, await request.body())
     if kind != FORM:
         raise Refusal(415, "unknown-content-type", f"send {JSON} or {FORM}")
-    async with request.form(max_files=1, max_fields=0) as form:
+    async with request.form(max_files=1, max_fields=1) as form:
+        _check_fields(form)
         file = form.get("image")
         if file is None or isinstance(file, str):
             raise Refusal(422, "no-picture", "send one file as `image`")
-        return PictureRequest.model_construct(image=await file.read())
+        query = str(form.get("query", "{}"))
+        return _parse(model, query, image=await file.read())
 
 
 def _check_fields(form: FormData) -> None:
@@ -101,11 +105,21 @@ def _hit(found: Found) -> HitOut:
     return HitOut.model_validate(found, from_attributes=True)
 
 
-def _parse(model: type[BodyModel], body: str | bytes) -> BodyModel:
+def _parse(model: type[BodyModel], body: str | bytes, **beside: object) -> BodyModel:
+    """The body's JSON as a model, with what came `beside` it."""
     try:
-        return model.model_validate_json(body)
-    except ValidationError as error:
-        errors: list[dict[str, Any]] = [
-            {**found, "loc": ("body", *found["loc"])} for found in error.errors()
-        ]
-        raise RequestValidationError(errors) from error
+        if not beside:
+            return model.model_validate_json(body)
+        fields = from_json(body)
+        return model.model_validate({**fields, **beside} if isinstance(fields, dict) else fields)
+    except ValueError as error:
+        if not isinstance(error, ValidationError):
+            raise Refusal(422, "invalid-request", f"`query` is not JSON: {error}") from error
+        raise _invalid(error) from error
+
+
+def _invalid(error: ValidationError) -> RequestValidationError:
+    errors: list[dict[str, Any]] = [
+        {**found, "loc": ("body", *found["loc"])} for found in error.errors()
+    ]
+    return RequestValidationError(errors)

@@ -16,6 +16,8 @@ Payload = dict[str, Any]
 
 
 def _decoded(value: object) -> bytes:
+    if isinstance(value, bytes):  # a file of a form, which JSON cannot hold
+        return value
     if not isinstance(value, str):
         raise ValueError("must be a string of base64")
     try:
@@ -152,6 +154,44 @@ class PictureRequest(Request):
         if (self.image is not None) == partly or partly != stored:
             raise ValueError("give either an image, or a collection and a point")
         return self
+
+
+class ClassifyRequest(PictureRequest):
+    """A picture or a stored point, and the labels to choose from: named here, or a probe's."""
+
+    labels: list[Annotated[str, Field(max_length=512)]] = Field(
+        [],
+        max_length=1_000,
+        description="Classes; one with a tab in it is a label and the words for its prompts.",
+        examples=[["cat", "dog"]],
+    )
+    probe: str | None = Field(None, description="A trained or imported classifier, by name.")
+    language: str = Field("en", max_length=35, description="Of the prompts: en, zh, ja, ar or it.")
+    templates: list[Annotated[str, Field(max_length=512)]] = Field(
+        [], max_length=100, description="Prompts of your own, `{c}` where the class goes."
+    )
+    multi: bool = Field(False, description="Any number of labels may hold, not just one.")
+    top: int = Field(5, ge=1, le=1_000, description="How many labels to answer at most.")
+    at_least: float | None = Field(
+        None, ge=0, le=1, description="Leave out less probable labels; with `multi` 0.5."
+    )
+
+    @model_validator(mode="after")
+    def _labelled(self) -> "ClassifyRequest":
+        if bool(self.labels) == (self.probe is not None):
+            raise ValueError("give either labels or a probe")
+        return self
+
+
+class LabelOut(BaseModel):
+    label: str
+    probability: float = Field(description="0 to 1; of all labels that exclude each other, 1.")
+
+
+class ClassifyAnswer(BaseModel):
+    labels: list[LabelOut] = Field(description="The likeliest first.")
+    exclusive: bool = Field(description="Whether exactly one label holds.")
+    made: str = Field(description="How the classifier came about.")
 
 
 class ClassArea(BaseModel):

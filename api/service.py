@@ -69,9 +69,7 @@ class Service:
 
     def _load(self) -> None:
         sweep(self.incoming)
-        store, name = self.installation.store, self.installation.settings.collection
-        collection = store.open(name) if name in store.names() else None
-        encoder = self.installation.encoder(collection)
+        encoder = self.installation.encoder(self.installation.collection())
         if "text" in encoder.info.modalities:
             encoder.encode_texts(["warm up"])
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ingestion.progress import Rates as Rates
     from ingestion.progress import Report as Report
     from ingestion.video import read_frame as read_frame
+    from ingestion.views import load_views as load_views
 
 _HOMES = {
     "dryrun": "Plan plan",
@@ -42,6 +43,7 @@ _HOMES = {
     "pipeline": "ingest",
     "progress": "FileEvent Progress Rates Report",
     "video": "read_frame",
+    "views": "load_views",
 }
 """Module -> what it offers here. Imported when first used: a process that decodes starts sooner."""
 

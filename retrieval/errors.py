@@ -2,7 +2,11 @@
 
 RetrievalError
 ├── InvalidQuery      nothing to search for, or parts that contradict each other
-└── UnknownPoint      a query names a stored point that is not there
+├── UnknownPoint      a query names a stored point that is not there
+├── InvalidClasses    classes, prompt templates or labelled examples that cannot be used
+├── InvalidClassifier a file that holds no classifier, or a name that none can have
+├── ClassifierMismatch  a classifier meets vectors that it was not made for
+└── UnknownProbe      no probe of that name was trained or imported
 """
 
 
@@ -16,3 +20,19 @@ class InvalidQuery(RetrievalError):
 
 class UnknownPoint(RetrievalError):
     """A query names a stored point that is not there."""
+
+
+class InvalidClasses(RetrievalError):
+    """Classes, prompt templates or labelled examples that cannot be used as they are."""
+
+
+class InvalidClassifier(RetrievalError):
+    """A file that holds no classifier, or a name that none can have."""
+
+
+class ClassifierMismatch(RetrievalError):
+    """A classifier meets vectors that it was not made for."""
+
+
+class UnknownProbe(RetrievalError):
+    """No probe of that name was trained or imported."""

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from api.cli.classify import classify
 from api.cli.demo import demo
 from api.cli.doctor import doctor
 from api.cli.index import index
@@ -21,6 +22,7 @@ from api.cli.ingest import ingest
 from api.cli.keys import keys
 from api.cli.models import models
 from api.cli.plan import plan
+from api.cli.probe import probe
 from api.cli.search import search
 from api.cli.segment import segment
 from api.cli.serve import serve
@@ -38,10 +40,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, ingest, search, serve, segment, models, doctor, plan):
+for command in (demo, ingest, search, serve, classify, segment, models, doctor, plan):
     app.command()(command)
 app.add_typer(index, name="index")
 app.add_typer(keys, name="keys")
+app.add_typer(probe, name="probe")
 
 DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError, NotConfigured, NoHome)
 

@@ -69,7 +69,7 @@ def ingest(
         items = _distinct(chain.from_iterable(walks))
         name = polylens.settings.collection
         if dry_run:
-            existing = polylens.store.open(name) if name in polylens.store.names() else None
+            existing = polylens.collection()
             show_plan(plan(items, existing, polylens.encoder(existing), options))
             return
         target = polylens.open_or_create(name)

@@ -10,6 +10,8 @@ import typer
 from api.installation import Installation
 from api.settings import Settings, Towers
 from encoders import BOTH, Modality
+from indexer import Filter
+from retrieval import InvalidQuery
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder that holds everything polylens keeps.")
@@ -27,6 +29,12 @@ Device = Annotated[
 TowersFlag = Annotated[
     Towers | None,
     typer.Option("--towers", help="Load one tower alone; by default what this command needs."),
+]
+FilterFlag = Annotated[
+    str | None,
+    typer.Option(
+        "--filter", help='e.g. \'{"must": [{"key": "kind", "match": {"value": "image"}}]}\''
+    ),
 ]
 More = Annotated[
     list[str] | None,
@@ -60,3 +68,17 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value) if value[:1] in {"[", "{"} else value
     except ValueError as error:
         raise typer.BadParameter(f"--set {name}: the value is not JSON: {error}") from error
+
+
+def parse_filter(text: str | None) -> Filter | None:
+    """Raises `InvalidQuery` or `InvalidFilter`."""
+    if text is None:
+        return None
+    try:
+        tree = json.loads(text)
+        json.dumps(tree, ensure_ascii=False).encode()  # half a surrogate pair is no text
+        return Filter.parse(tree)
+    except UnicodeEncodeError as error:
+        raise InvalidQuery("--filter is not valid Unicode") from error
+    except (ValueError, RecursionError) as error:
+        raise InvalidQuery(f"--filter is not JSON: {error}") from error

@@ -14,14 +14,15 @@ from api.cli.options import (
     Data,
     Device,
     EncoderName,
+    FilterFlag,
     More,
     TowersFlag,
     installation,
+    parse_filter,
 )
 from api.cli.streams import read_stdin
 from api.installation import Installation
 from encoders import Modality, RGBImage
-from indexer import Filter
 from retrieval import Answer, InvalidQuery, Part, Query
 
 MINUS = -0.5  # weight of --minus: enough to push away, too little to lead
@@ -36,12 +37,7 @@ def search(
         list[UUID] | None, typer.Option(help="Look for what resembles a stored point, by id.")
     ] = None,
     minus: Annotated[list[str] | None, typer.Option(help="Stay away from this text.")] = None,
-    filter_: Annotated[
-        str | None,
-        typer.Option(
-            "--filter", help='e.g. \'{"must": [{"key": "kind", "match": {"value": "image"}}]}\''
-        ),
-    ] = None,
+    filter_: FilterFlag = None,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many to show.")] = 10,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the hits in a browser.")] = False,
@@ -65,7 +61,7 @@ def search(
         *(Part(point=id_) for id_ in point or []),
         *(Part(text=words, weight=MINUS) for words in minus or []),
     ]
-    query = Query(parts, filter=_filter(filter_), limit=limit)
+    query = Query(parts, filter=parse_filter(filter_), limit=limit)
     with installation(
         more,
         _needs(query),
@@ -123,16 +119,3 @@ def _load(path: Path) -> RGBImage:
         return load_image(path)
     except MediaError as error:
         raise InvalidQuery(f"--image {path}: {error}") from error
-
-
-def _filter(text: str | None) -> Filter | None:
-    if text is None:
-        return None
-    try:
-        tree = json.loads(text)
-        json.dumps(tree, ensure_ascii=False).encode()  # half a surrogate pair is no text
-        return Filter.parse(tree)
-    except UnicodeEncodeError as error:
-        raise InvalidQuery("--filter is not valid Unicode") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidQuery(f"--filter is not JSON: {error}") from error

@@ -3,6 +3,7 @@
 from api.routes import (
     assets,
     chat,
+    classify,
     collections,
     embeddings,
     health,
@@ -23,6 +24,7 @@ ROUTERS = [
         embeddings,
         chat,
         vision,
+        classify,
         session,
         health,
         page,

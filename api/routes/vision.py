@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.queries import FORM, JSON, read_picture
-from api.schemas import CaptionAnswer, SegmentAnswer
+from api.schemas import CaptionAnswer, PictureRequest, SegmentAnswer
 from api.service import ServiceDep
 from api.vision import caption, segment
 
@@ -39,7 +39,7 @@ async def segment_picture(
     ] = "json",
 ) -> Any:  # noqa: ANN401 - a model or a picture
     """Which class each pixel of a picture belongs to: a file, base64 in JSON, or a stored point."""
-    asked = await read_picture(request)
+    asked = await read_picture(request, PictureRequest)
     found = await service.segmenting(segment, service, asked)
     if answer == "json":
         return found.answer()
@@ -49,5 +49,5 @@ async def segment_picture(
 @router.post("/caption", openapi_extra=BODY)
 async def caption_picture(request: Request, service: ServiceDep) -> CaptionAnswer:
     """A sentence about a picture, in English, by InternVL-G."""
-    asked = await read_picture(request)
+    asked = await read_picture(request, PictureRequest)
     return await service.queries(caption, service, asked)
