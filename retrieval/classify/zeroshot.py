@@ -13,7 +13,7 @@ from retrieval.classify.prompts import Prompts
 from retrieval.errors import InvalidClasses, InvalidQuery
 
 LOGIT_SCALE = 100.0  # of the public protocol, whatever the model's own temperature
-AT_A_TIME = 4096  # texts
+AT_A_TIME = 512  # texts: others wait for the device meanwhile
 MAX_TEXTS = 2_000_000
 
 

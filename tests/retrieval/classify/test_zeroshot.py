@@ -58,12 +58,12 @@ def test_weights_and_logits_equal_the_reference(internvl: Encoder) -> None:
 def test_many_classes_give_what_few_give() -> None:
     """However the texts are cut into batches."""
     encoder = Counting()
-    words = [f"thing {number}" for number in range(300)]
+    words = [f"thing {number}" for number in range(60)]
     prompts = Prompts.of(["a photo of a {c}.", *(f"{{c}} number {at}" for at in range(29))])
-    assert len(words) * len(prompts.templates) > 2 * 4096
+    assert len(words) * len(prompts.templates) > 2 * 512
     weights = class_weights(encoder, words, prompts)["default"]
-    few = class_weights(encoder, words[::100], prompts)["default"]
-    np.testing.assert_allclose(weights[:, ::100], few, atol=FEATURES)
+    few = class_weights(encoder, words[::20], prompts)["default"]
+    np.testing.assert_allclose(weights[:, ::20], few, atol=FEATURES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
