@@ -16,7 +16,9 @@ class LedgerRow:
     `content_hash` a hex digest (empty when the file could not be read). `reason` says in words why
     it was skipped or failed, or what is worth knowing of one that was done ("same content as ...").
     `fingerprint` identifies the encoder and the options that made its points. `updated` is in
-    seconds since the epoch; 0 is replaced by the time at which the row is recorded.
+    seconds since the epoch; 0 is replaced by the time at which the row is recorded. `source` is the
+    URI of the folder, manifest or archive it was found in, `metadata` a digest of what that said of
+    it besides its content. `seconds` is how long reading and decoding it took.
     """
 
     asset: str
@@ -29,6 +31,9 @@ class LedgerRow:
     attempts: int = 1
     fingerprint: str = ""
     updated: float = 0.0
+    source: str = ""
+    metadata: str = ""
+    seconds: float = 0.0
 
 
 class Ledger(Protocol):
@@ -36,6 +41,10 @@ class Ledger(Protocol):
 
     def record(self, rows: Sequence[LedgerRow]) -> None:
         """Insert or overwrite rows, durably, without touching any point."""
+        ...
+
+    def remove(self, assets: Sequence[str]) -> None:
+        """Forget the rows of these assets, durably, without touching any point."""
         ...
 
     def get(self, assets: Sequence[str]) -> dict[str, LedgerRow]:
@@ -52,4 +61,8 @@ class Ledger(Protocol):
 
     def counts(self) -> dict[Status, int]:
         """How many assets stand in each status."""
+        ...
+
+    def points(self) -> int:
+        """How many points all assets have, as far as the rows tell."""
         ...

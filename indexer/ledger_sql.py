@@ -14,6 +14,10 @@ _COLUMNS = ", ".join(field.name for field in fields(LedgerRow))
 _MARKS = ", ".join("?" for _ in fields(LedgerRow))
 _PAGE = 1000
 
+ADDED = ("source TEXT NOT NULL DEFAULT ''", "metadata TEXT NOT NULL DEFAULT ''",
+         "seconds REAL NOT NULL DEFAULT 0")  # fmt: skip
+"""Columns that the first ledgers lack, in the order they came. Append only."""
+
 Execute = Callable[[str, Sequence[Sequence[object]]], object]
 """Runs a statement once for each row of parameters."""
 
@@ -38,6 +42,11 @@ def create_ledger(table: str) -> str:
     """
 
 
+def extend_ledger(table: str, columns: Sequence[str]) -> str:
+    """The statements that add some of `ADDED`, in their order."""
+    return "".join(f'ALTER TABLE "{table}" ADD COLUMN {column};' for column in columns)
+
+
 def record(execute: Execute, rows: Sequence[LedgerRow], table: str = "ledger") -> None:
     """Insert or overwrite rows as part of a transaction."""
     now = time.time()
@@ -50,24 +59,36 @@ def record(execute: Execute, rows: Sequence[LedgerRow], table: str = "ledger") -
 class SqlLedger:
     """Satisfies `indexer.ledger.Ledger`.
 
-    `write` commits rows, by `record`; `read` lends a connection; `table` is a name of ours.
+    `write` commits what it is given to do; `read` lends a connection; `table` is a name of ours.
     """
 
     def __init__(
         self,
-        write: Callable[[Sequence[LedgerRow]], None],
+        write: Callable[[Callable[[Execute], None]], None],
         read: Callable[[], AbstractContextManager[Connection]],
         table: str = "ledger",
     ) -> None:
         self._write = write
         self._read = read
         self._select = f'{_COLUMNS} FROM "{table}" WHERE'
+        self._table = table
         self._count = f'SELECT status, count(*) FROM "{table}" GROUP BY status'  # noqa: S608
+        self._sum = f'SELECT coalesce(sum(points), 0) FROM "{table}"'  # noqa: S608
+        self._delete = f'DELETE FROM "{table}" WHERE asset = ?'  # noqa: S608
 
     def record(self, rows: Sequence[LedgerRow]) -> None:
         """Insert or overwrite rows, durably, without touching any point."""
         check_rows(rows)
-        self._write(rows)
+        self._write(lambda execute: record(execute, rows, self._table))
+
+    def remove(self, assets: Sequence[str]) -> None:
+        """Forget the rows of these assets, durably, without touching any point."""
+
+        def delete(execute: Execute) -> None:
+            execute(self._delete, [(asset,) for asset in assets])
+
+        if assets:
+            self._write(delete)
 
     def get(self, assets: Sequence[str]) -> dict[str, LedgerRow]:
         """The rows of these assets, those unknown left out."""
@@ -100,3 +121,9 @@ class SqlLedger:
         with self._read() as connection:
             found = connection.execute(self._count)
             return dict.fromkeys(STATUSES, 0) | dict(found.fetchall())
+
+    def points(self) -> int:
+        """How many points all assets have, as far as the rows tell."""
+        with self._read() as connection:
+            found: tuple[int] = connection.execute(self._sum).fetchone()
+            return found[0]

@@ -15,8 +15,7 @@ from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, Searc
 from indexer.checks import check_limit, check_names, checked_query, widened
 from indexer.errors import UnknownCollection
 from indexer.filters import Filter
-from indexer.ledger import LedgerRow
-from indexer.ledger_sql import SqlLedger, record
+from indexer.ledger_sql import Execute, SqlLedger
 from indexer.local import edit, read, verify
 from indexer.local.compact import Compacted, compact, keep_files
 from indexer.local.engine import Engine
@@ -48,7 +47,7 @@ class LocalCollection:
         self._parts: Engine | None = None
         heed_forks(self)
         self._engine()
-        self._ledger = SqlLedger(self._record, self._connection)
+        self._ledger = SqlLedger(self._write_ledger, self._connection)
 
     @property
     def name(self) -> str:
@@ -208,8 +207,8 @@ class LocalCollection:
     def _commit(self, operation: Callable[[Transaction], T]) -> T:
         return self._engine().committer.run(operation)
 
-    def _record(self, rows: Sequence[LedgerRow]) -> None:
-        self._commit(lambda transaction: record(transaction.execute, rows))
+    def _write_ledger(self, change: Callable[[Execute], None]) -> None:
+        self._commit(lambda transaction: change(transaction.execute))
 
     @contextmanager
     def _connection(self) -> Iterator[Connection]:

@@ -8,7 +8,7 @@ from indexer import payload
 from indexer.base import Schema
 from indexer.checks import check_schema
 from indexer.errors import CollectionDamaged, InvalidName, NewerFormat
-from indexer.ledger_sql import create_ledger
+from indexer.ledger_sql import ADDED, create_ledger, extend_ledger
 
 MIGRATIONS = (
     """
@@ -64,6 +64,8 @@ MIGRATIONS = (
     SELECT json_extract(place.value, '$[0]'), 'g', json_extract(place.value, '$[1]'), point.rowid
     FROM point, json_each(places(payload)) AS place WHERE died IS NULL AND born IS NOT NULL;
     """,
+    # Where assets were found, what that said of them, and how long they took.
+    extend_ledger("ledger", ADDED[:3]),
 )
 """Append-only: a collection that was made by migration n is brought up by those after it."""
 

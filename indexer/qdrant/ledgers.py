@@ -1,14 +1,15 @@
 """The ledgers of Qdrant collections: a table for each, in the installation's own database."""
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields
 from pathlib import Path
 from uuid import UUID
 
 from indexer.installation import open_installation
 from indexer.ledger import LedgerRow
-from indexer.ledger_sql import SqlLedger, create_ledger, record
+from indexer.ledger_sql import ADDED, Execute, SqlLedger, create_ledger, extend_ledger
 
 
 class Ledgers:
@@ -27,9 +28,9 @@ class Ledgers:
                 _ensure(connection, table)
                 yield connection
 
-        def write(rows: Sequence[LedgerRow]) -> None:
+        def write(change: Callable[[Execute], None]) -> None:
             with read() as connection, connection:
-                record(connection.executemany, rows, table)
+                change(connection.executemany)
 
         return SqlLedger(write, read, table)
 
@@ -43,13 +44,24 @@ def _table(collection: UUID) -> str:
 
 
 def _ensure(connection: sqlite3.Connection, table: str) -> None:
-    known = "SELECT 1 FROM sqlite_schema WHERE name = ?"
-    if connection.execute(known, (table,)).fetchone():
+    """Make the table, or add the columns it lacks."""
+    lacking = _lacking(connection, table)
+    if not lacking:
         return
     try:
-        connection.executescript(f"BEGIN IMMEDIATE; {create_ledger(table)} COMMIT")
+        connection.executescript(f"BEGIN IMMEDIATE; {lacking} COMMIT")
     except sqlite3.OperationalError:
-        # Another process made it in the meantime, or there is something wrong with the file.
+        # Another process did it in the meantime, or there is something wrong with the file.
         connection.rollback()
-        if not connection.execute(known, (table,)).fetchone():
+        if _lacking(connection, table):
             raise
+
+
+def _lacking(connection: sqlite3.Connection, table: str) -> str:
+    """The statements that bring the table up to date."""
+    sql = "SELECT count(*) FROM pragma_table_info(?)"
+    columns = connection.execute(sql, (table,)).fetchone()[0]
+    if not columns:
+        return create_ledger(table) + extend_ledger(table, ADDED)
+    lacking = len(fields(LedgerRow)) - columns
+    return extend_ledger(table, ADDED[len(ADDED) - lacking :])

@@ -348,6 +348,14 @@ def test_the_ledger_keeps_the_latest_outcome_of_each_asset(collection: Collectio
     assert ledger.get(["a0001"])["a0001"].updated > 1_700_000_000
     with pytest.raises(InvalidPoint):
         ledger.record([LedgerRow("", "done")])
+    ledger.remove(["a0001", "none"])
+    assert len(ledger.get(["a0001", "a0002"])) == 1
+
+
+def test_the_ledger_adds_up_the_points(collection: Collection) -> None:
+    assert collection.ledger.points() == 0
+    collection.ledger.record([LedgerRow("a", "done", points=2), LedgerRow("b", "failed", points=3)])
+    assert collection.ledger.points() == 5
 
 
 def test_collections_are_made_listed_opened_and_dropped(store: Store) -> None:

@@ -14,6 +14,7 @@ from indexer import (
     NewerFormat,
     UnknownCollection,
 )
+from indexer.ledger import LedgerRow
 from indexer.local.database import FILE
 from indexer.local.rawfile import HEADER_BYTES
 from indexer.local.schema import MIGRATIONS
@@ -185,18 +186,24 @@ def test_a_newer_format_is_refused_and_left_alone(store: LocalStore, folder: Pat
 
 
 def test_an_older_format_is_brought_up(store: LocalStore, folder: Path) -> None:
-    """Places were not indexed in format 1."""
+    """Places were not indexed in format 1, and the ledger had fewer columns."""
     berlin = point(1000, place={"lat": 52.5, "lon": 13.4})
     store.open("photos").upsert([berlin])
     store.close()
     connection = sqlite3.connect(folder / FILE)
     with connection:
         connection.execute("DELETE FROM kv WHERE type = 'g'")
+        for column in ("source", "metadata", "seconds"):
+            connection.execute(f"ALTER TABLE ledger DROP COLUMN {column}")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     area = {"geo_radius": {"center": {"lat": 52.5, "lon": 13.3}, "radius": 10_000}}
-    found = store.open("photos").scroll(Filter.parse({"must": [{"key": "place", **area}]}))
+    collection = store.open("photos")
+    found = collection.scroll(Filter.parse({"must": [{"key": "place", **area}]}))
     assert [record.id for record in found.records] == [berlin.id]
+    row = LedgerRow("a", "done", updated=1.0, source="file:///photos", seconds=0.5)
+    collection.ledger.record([row])
+    assert collection.ledger.get(["a"]) == {"a": row}
 
 
 def test_a_collection_dropped_elsewhere_is_gone(store: LocalStore, tmp_path: Path) -> None:

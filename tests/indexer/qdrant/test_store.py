@@ -22,6 +22,7 @@ from indexer import (
     UnknownCollection,
     point_id,
 )
+from indexer.installation import open_installation
 from indexer.qdrant.options import QdrantOptions
 from indexer.qdrant.store import QdrantStore
 from tests.indexer.model import Json, Model, assert_same
@@ -141,6 +142,20 @@ def test_a_ledger_goes_with_its_collection(tmp_path: Path) -> None:
     assert list(store.open("videos").ledger.rows()) == []
     store.drop("photos")
     assert list(store.create("photos", SCHEMA).ledger.rows()) == []
+
+
+def test_an_older_ledger_gets_the_columns_it_lacks(tmp_path: Path) -> None:
+    store = QdrantStore(":memory:", tmp_path)
+    made = store.create("photos", SCHEMA)
+    made.ledger.record([LedgerRow("a", "done", updated=1.0)])
+    with open_installation(tmp_path) as db, db:
+        ((table,),) = db.execute(
+            "SELECT name FROM sqlite_schema WHERE name LIKE 'ledger%' AND type = 'table'"
+        )
+        db.execute(f"ALTER TABLE {table} DROP COLUMN seconds")
+    row = LedgerRow("b", "done", updated=1.0, source="file:///photos", seconds=0.5)
+    made.ledger.record([row])
+    assert list(made.ledger.rows()) == [LedgerRow("a", "done", updated=1.0), row]
 
 
 # The client leaves its lock file open where it refuses.
