@@ -25,9 +25,26 @@ def drop(installation: Installation, name: str) -> None:
         unused, points = set(), set()
     store.drop(name)
     for asset in unused:
-        content_hash = asset.removeprefix("media:")
-        (installation.media / content_hash[:2] / content_hash).unlink(missing_ok=True)
-    _remove_thumbnails(installation.media / "thumbs", points)
+        _unlink(installation, asset)
+    remove_thumbnails(installation.media / "thumbs", points)
+
+
+def remove_upload(installation: Installation, asset: str) -> None:
+    """Remove the file of an upload that no collection has any more."""
+    if not _still_used(installation.store, {asset}):
+        _unlink(installation, asset)
+
+
+def remove_thumbnails(folder: Path, points: set[str]) -> None:
+    """Those of these points, in one walk over the cache: cheaper than looking for each."""
+    for thumbnail in folder.glob("??/*.webp"):
+        if thumbnail.name[:36] in points:
+            thumbnail.unlink(missing_ok=True)
+
+
+def _unlink(installation: Installation, asset: str) -> None:
+    content_hash = asset.removeprefix("media:")
+    (installation.media / content_hash[:2] / content_hash).unlink(missing_ok=True)
 
 
 def _uploads(collection: Collection) -> set[str]:
@@ -45,18 +62,12 @@ def _points(collection: Collection) -> set[str]:
             return found
 
 
-def _still_used(store: Store, assets: set[str], besides: str) -> set[str]:
+def _still_used(store: Store, assets: set[str], besides: str | None = None) -> set[str]:
     wanted = sorted(assets)
     used: set[str] = set()
     for name in store.names():
         if name == besides:
             continue
-        used.update(store.open(name).ledger.get(wanted))
+        rows = store.open(name).ledger.get(wanted)
+        used.update(asset for asset, row in rows.items() if row.status == "done")
     return used
-
-
-def _remove_thumbnails(folder: Path, points: set[str]) -> None:
-    """One walk over the cache: cheaper than looking for each point."""
-    for thumbnail in folder.glob("??/*.webp"):
-        if thumbnail.name[:36] in points:
-            thumbnail.unlink(missing_ok=True)

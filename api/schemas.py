@@ -117,11 +117,71 @@ class PointOut(BaseModel):
     id: UUID
     asset: str
     payload: Payload
+    vectors: dict[str, list[float]] = Field({}, description="Those that were asked for.")
 
 
 class PointPage(BaseModel):
     points: list[PointOut]
     next: UUID | None = Field(description="Give it as `after` to go on; null at the end.")
+
+
+class PayloadPatch(Request):
+    """What to set and what to remove at the top level of a point's payload."""
+
+    set: dict[str, Any] = Field({}, max_length=1_000)
+    delete: list[str] = Field([], max_length=1_000)
+
+    @model_validator(mode="after")
+    def _some(self) -> "PayloadPatch":
+        if not self.set and not self.delete:
+            raise ValueError("give keys to set or to delete")
+        return self
+
+
+class PointSelection(Request):
+    """Points by their ids, or those that match a filter."""
+
+    ids: list[UUID] = Field([], max_length=10_000)
+    filter: FilterTree | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> "PointSelection":
+        if bool(self.ids) == (self.filter is not None):
+            raise ValueError("give either ids or a filter")
+        return self
+
+
+class CountRequest(Request):
+    filter: FilterTree | None = None
+
+
+class ScrollRequest(Request):
+    filter: FilterTree | None = None
+    limit: int = Field(100, ge=1, le=1_000)
+    after: UUID | None = Field(None, description="`next` of the page before.")
+    with_vectors: list[str] = Field([], max_length=8, description="Vector names to send along.")
+
+
+class Count(BaseModel):
+    count: int
+
+
+class AssetOut(BaseModel):
+    """What ingestion did with a file."""
+
+    asset: str
+    status: Literal["done", "skipped", "failed"]
+    reason: str
+    size: int
+    content_hash: str
+    points: int
+    attempts: int
+    updated: float = Field(description="Seconds since 1970 UTC.")
+
+
+class AssetPage(BaseModel):
+    assets: list[AssetOut]
+    next: str | None = Field(description="Give it as `after` to go on; null at the end.")
 
 
 class UploadItem(BaseModel):

@@ -7,9 +7,19 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import FileResponse, Response
 
+from api import edits
 from api.media import Gone, content_type
 from api.problems import Refusal
-from api.schemas import PointOut, PointPage
+from api.schemas import (
+    Count,
+    CountRequest,
+    PayloadPatch,
+    PointOut,
+    PointPage,
+    PointSelection,
+    ScrollRequest,
+)
+from api.security import requires
 from api.service import Service, ServiceDep
 from api.thumbnails import Size
 from indexer import Collection, Filter, Record
@@ -33,6 +43,34 @@ async def list_points(
 ) -> PointPage:
     """Points in the order of their ids, a page at a time."""
     return await service.queries(lambda: _page(service.open(name), kind, after, limit))
+
+
+@router.post("/scroll")
+async def scroll_points(name: str, asked: ScrollRequest, service: ServiceDep) -> PointPage:
+    """Points that match a filter, in the order of their ids, with their vectors if wanted."""
+    return await service.queries(lambda: _scroll(service.open(name), asked))
+
+
+@router.post("/count")
+async def count_points(name: str, asked: CountRequest, service: ServiceDep) -> Count:
+    """How many points match a filter."""
+    found = await service.queries(lambda: service.open(name).count(asked.filter))
+    return Count(count=found)
+
+
+@router.post("/delete", dependencies=[requires("write")])
+async def delete_points(name: str, which: PointSelection, service: ServiceDep) -> Count:
+    """Remove points. Their files stay done: to have them again, ingest with `force`."""
+    found = await service.writes(lambda: edits.delete_points(service.open(name), which))
+    return Count(count=found)
+
+
+@router.patch("/{point}", dependencies=[requires("write")])
+async def patch_point(
+    name: str, point: PointId, change: PayloadPatch, service: ServiceDep
+) -> PointOut:
+    """Set and remove keys of a point's payload; those that ingestion wrote stay."""
+    return _out(await service.writes(lambda: edits.patch(service.open(name), point, change)))
 
 
 @router.get("/{point}")
@@ -64,12 +102,19 @@ def _page(
     collection: Collection, kinds: Sequence[Kind] | None, after: UUID | None, limit: int
 ) -> PointPage:
     of_kinds = Filter.parse({"must": [{"key": "kind", "match": {"any": kinds}}]}) if kinds else None
-    page = collection.scroll(of_kinds, limit=limit, after=after)
+    return _scroll(collection, ScrollRequest(filter=of_kinds, limit=limit, after=after))
+
+
+def _scroll(collection: Collection, asked: ScrollRequest) -> PointPage:
+    page = collection.scroll(
+        asked.filter, limit=asked.limit, after=asked.after, with_vectors=asked.with_vectors
+    )
     return PointPage(points=[_out(record) for record in page.records], next=page.next)
 
 
 def _out(record: Record) -> PointOut:
-    return PointOut(id=record.id, asset=record.asset, payload=record.payload)
+    vectors = {name: row.tolist() for name, row in record.vectors.items()}
+    return PointOut(id=record.id, asset=record.asset, payload=record.payload, vectors=vectors)
 
 
 def _thumbnail(service: Service, name: str, point: UUID, size: Size, request: Request) -> Response:

@@ -122,6 +122,8 @@ def test_every_route_that_changes_something_names_its_scope() -> None:
     asking = {
         "/v1/session",
         "/v1/collections/{name}/search",
+        "/v1/collections/{name}/points/scroll",
+        "/v1/collections/{name}/points/count",
         "/v1/embeddings",
         "/v1/rerank",
         "/v2/rerank",

@@ -1,0 +1,62 @@
+"""Changes to what a collection holds: payloads, points, whole assets; blocking."""
+
+from uuid import UUID
+
+from api.installation import Installation
+from api.media import UPLOAD
+from api.problems import Refusal
+from api.retention import remove_thumbnails, remove_upload
+from api.schemas import PayloadPatch, PointSelection
+from indexer import Collection, Filter, LedgerRow, Record
+from ingestion import forget
+
+KEPT = frozenset(
+    {"kind", "name", "folder", "size", "mtime_ns", "content_hash", "start", "end", "frame"}
+)
+"""Payload keys that the service itself relies on."""
+
+
+def patch(collection: Collection, point: UUID, change: PayloadPatch) -> Record:
+    """The record after its payload was changed. Raises `Refusal`, `InvalidPoint`."""
+    if kept := sorted(KEPT & {*change.set, *change.delete}):
+        raise Refusal(422, "kept-key", f"the payload key {kept[0]!r} belongs to ingestion")
+    touched = collection.set_payload([point], change.set) if change.set else None
+    if change.delete:
+        touched = collection.delete_payload([point], change.delete)
+    records = collection.get([point])
+    if touched == 0 or not records:
+        raise Refusal(404, "unknown-point", f"collection {collection.name} has no point {point}")
+    return records[0]
+
+
+def delete_points(collection: Collection, selection: PointSelection) -> int:
+    """How many points there were; their files are not forgotten. Raises `InvalidFilter`."""
+    return collection.delete(selection.filter if selection.filter is not None else selection.ids)
+
+
+def delete_asset(installation: Installation, name: str, asset: str) -> LedgerRow:
+    """Forget a file: its points, its thumbnails, and the upload unless it is used elsewhere.
+
+    A file of a folder stays where it is, and comes back when the folder is ingested again. Raises
+    `Refusal` (404).
+    """
+    collection = installation.store.open(name)
+    row = collection.ledger.get([asset]).get(asset)
+    if row is None:
+        raise Refusal(404, "unknown-asset", f"collection {name} has no asset {asset!r}")
+    points = _points(collection, asset)
+    forget(collection, [asset])
+    remove_thumbnails(installation.media / "thumbs", points)
+    if UPLOAD.fullmatch(asset):
+        remove_upload(installation, asset)
+    return row
+
+
+def _points(collection: Collection, asset: str) -> set[str]:
+    mine = Filter.parse({"must": [{"key": "asset", "match": {"value": asset}}]})
+    page = collection.scroll(mine, limit=1_000)
+    found = {str(record.id) for record in page.records}
+    while page.next is not None:
+        page = collection.scroll(mine, limit=1_000, after=page.next)
+        found.update(str(record.id) for record in page.records)
+    return found
