@@ -55,7 +55,9 @@ def _classifier(service: Service, asked: ClassifyRequest, encoder: Encoder) -> C
         return service.installation.probes.load(asked.probe)
     classes = ClassList.of(asked.labels)
     prompts = (
-        Prompts.of(asked.templates) if asked.templates else Prompts.in_language(asked.language)
+        Prompts.of(asked.templates)
+        if asked.templates
+        else Prompts.suited(encoder.info, asked.language)
     )
     cache = service.installation.classifiers
     return zero_shot(encoder, classes, prompts, exclusive=not asked.multi, cache=cache)

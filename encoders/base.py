@@ -35,7 +35,8 @@ class EncoderInfo:
     "image") to a hash of everything that decides its numbers; parts whose files are not here are
     absent. `match_threshold` is the text-to-image cosine under which a hit is no good match, or
     None where it was never measured. `batch_size` is how many images at a time keep every device
-    busy. `abilities` names the further methods it has: `match`, `caption`.
+    busy. `abilities` names the further methods it has: `match`, `caption`. `needs_prompts` tells
+    whether names are best put into sentences, as for encoders that were trained on captions.
     """
 
     name: str
@@ -46,6 +47,7 @@ class EncoderInfo:
     match_threshold: float | None = None
     batch_size: int = 32
     abilities: frozenset[Ability] = frozenset()
+    needs_prompts: bool = True
 
 
 class Preprocess(Protocol):

@@ -68,7 +68,9 @@ class Labels:
             return polylens.probes.load(self.probe or "")
         classes = ClassList.read(self.classes) if self.classes else ClassList.of(self.given)
         prompts = (
-            Prompts.read(self.templates) if self.templates else Prompts.in_language(self.language)
+            Prompts.read(self.templates)
+            if self.templates
+            else Prompts.suited(encoder.info, self.language)
         )
         cache = polylens.classifiers
         return zero_shot(encoder, classes, prompts, exclusive=not self.several, cache=cache)

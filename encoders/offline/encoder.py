@@ -58,6 +58,7 @@ class OfflineEncoder:
             modalities=options.towers,
             fingerprint=_fingerprint(self._data.checksum),
             match_threshold=MATCH_THRESHOLD,
+            needs_prompts=False,
         )
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:

@@ -5,10 +5,11 @@ sentences are our own.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
+from encoders import EncoderInfo
 from retrieval.classify.lines import read_lines
 from retrieval.errors import InvalidClasses
 
@@ -42,6 +43,12 @@ class Prompts:
             )
         lines = read_lines(FOLDER / f"{base}.txt")
         return cls(tuple(line for _, line in lines), NOTHING[base])
+
+    @classmethod
+    def suited(cls, info: EncoderInfo, language: str) -> Self:
+        """Those in a language, or names as they are for an encoder that needs no sentences."""
+        found = cls.in_language(language)
+        return found if info.needs_prompts else replace(found, templates=(PLACE,))
 
     @classmethod
     def of(cls, templates: Sequence[str]) -> Self:

@@ -51,7 +51,7 @@ def zero_shot(
             exclusive=exclusive,
             encoder=info.name,
             fingerprint=info.fingerprint,
-            made=f"zero-shot, {len(prompts.templates)} templates",
+            made=f"zero-shot, {len(prompts.templates)} prompts a class",
         )
 
     if cache is None or "text" not in info.fingerprint:

@@ -33,7 +33,7 @@ def test_a_picture_in_json_or_as_a_file(client: httpx.Client) -> None:
     assert best(answer) == "blue"
     found = answer.json()
     assert found["exclusive"] is True
-    assert found["made"] == "zero-shot, 80 templates"
+    assert found["made"] == "zero-shot, 80 prompts a class"
     assert len(found["labels"]) == 5
     chances = [label["probability"] for label in found["labels"]]
     assert chances == sorted(chances, reverse=True)
