@@ -54,7 +54,8 @@ class BatchingEncoder:
     @property
     def deaths(self) -> int:
         """How often a worker had to be replaced."""
-        return self._texts.deaths + self._pixels.deaths
+        processes = self._encoder.deaths if isinstance(self._encoder, WorkerEncoder) else 0
+        return self._texts.deaths + self._pixels.deaths + processes
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         if len(texts) >= self._options.max_batch:

@@ -4,24 +4,24 @@ import atexit
 import logging
 import math
 import os
-import threading
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoders.base import Ability, Pixels, Preprocess, RGBImage, Vectors, require_texts, unit
-from encoders.errors import EncoderError, InvalidInput, ModelUnavailable, TowerNotLoaded
+from encoders.errors import InvalidInput, TowerNotLoaded
 from encoders.registry import LoadOptions
-from encoders.workers.process import LANES, Ready, Worker, WorkerDied
-from encoders.workers.tasks import Task, TaskQueue
+from encoders.workers.pool import WorkerPool
+from encoders.workers.process import LANES
+from encoders.workers.tasks import Task
 
 T = TypeVar("T")
 PATIENCE = 120.0  # seconds after which a task that is not answered is tried elsewhere too
+RESTARTS = 3  # of each device's process, before it is given up
 TEXTS = 256  # in one task
 PAIRS = 16  # images that one task matches or captions
 THREADS = min(8, os.cpu_count() or 1)  # that preprocess, outside of the interpreter lock
@@ -33,32 +33,36 @@ class WorkerEncoder:
     """The same encoder on every device of a list, each in a process of its own.
 
     This process holds no weights. All workers take from one queue; what a worker dies over, or does
-    not answer in time, goes to another. Scripts that make one need the `if __name__ == "__main__"`
-    that Python asks for wherever processes are spawned.
+    not answer in time, goes to another, and the dead are replaced. Scripts that make one need the
+    `if __name__ == "__main__"` that Python asks for wherever processes are spawned.
     """
 
-    def __init__(self, name: str, options: LoadOptions, patience: float = PATIENCE) -> None:
+    def __init__(
+        self,
+        name: str,
+        options: LoadOptions,
+        *,
+        patience: float = PATIENCE,
+        restarts: int = RESTARTS,
+    ) -> None:
         """`options.device` is the list, e.g. "cuda:0,cuda:1"; a device may be named twice.
 
         Raises what `load_encoder` raises, on whichever device it does.
         """
         devices = [device.strip() for device in (options.device or "").split(",")]
-        self._tasks = TaskQueue(patience)
-        self._workers = [Worker(device) for device in devices]
-        self._alive = {*self._workers}
-        self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="preprocess")
-        atexit.register(self.close)
-        try:
-            ready = self._load(name, options)
-        except BaseException:
-            self.close()
-            raise
+        self._pool = WorkerPool(name, options, devices, patience=patience, restarts=restarts)
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="preprocess")
+        self._count = len(devices)
+        ready = self._pool.ready
         self._preprocess = ready.preprocess
         self._share = ready.info.batch_size
-        self.info = replace(ready.info, batch_size=LANES * len(devices) * self._share)
-        for worker in self._workers:
-            for lane in worker.lanes:
-                threading.Thread(target=self._serve, args=(worker, lane), daemon=True).start()
+        self.info = replace(ready.info, batch_size=LANES * self._count * self._share)
+        atexit.register(self.close)
+
+    @property
+    def deaths(self) -> int:
+        """How many processes died so far."""
+        return self._pool.deaths
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode_texts`."""
@@ -84,7 +88,9 @@ class WorkerEncoder:
 
     def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
         """See `Encoder.encode_images`."""
-        return self.encode_pixels([*self._pool.map(self.preprocess, images)], normalize=normalize)
+        return self.encode_pixels(
+            [*self._threads.map(self.preprocess, images)], normalize=normalize
+        )
 
     def match(self, images: Sequence[RGBImage], texts: Sequence[str]) -> NDArray[np.float32]:
         """See `InternVLEncoder.match`."""
@@ -103,32 +109,18 @@ class WorkerEncoder:
 
     def close(self) -> None:
         """End the processes; whoever waits for an answer gets an error."""
-        self._tasks.close(EncoderError("the encoder was closed"))
-        for worker in self._workers:
-            worker.stop()
-        self._pool.shutdown()
         atexit.unregister(self.close)
-
-    def _load(self, name: str, options: LoadOptions) -> Ready:
-        """One first, which hashes the files and leaves them in the page cache; then the others."""
-
-        def load(worker: Worker) -> Ready:
-            return worker.load(name, replace(options, device=worker.device))
-
-        first, *others = self._workers
-        ready = load(first)
-        with ThreadPoolExecutor(len(self._workers)) as pool:
-            list(pool.map(load, others))
-        return ready
+        self._pool.close()
+        self._threads.shutdown()
 
     def _shares(self, items: Sequence[T], most: int) -> list[Sequence[T]]:
         """Consecutive shares of at most `most`, at least as many as workers where there are."""
-        step = max(1, min(most, math.ceil(len(items) / len(self._workers))))
+        step = max(1, min(most, math.ceil(len(items) / self._count)))
         return [items[start : start + step] for start in range(0, len(items), step)]
 
     def _call(self, method: str, *args: object, **options: object) -> Task:
         task = Task((method, args, options))
-        self._tasks.put(task)
+        self._pool.put(task)
         return task
 
     def _joined(self, tasks: Iterable[Task]) -> Vectors:
@@ -142,23 +134,3 @@ class WorkerEncoder:
     def _require(self, ability: Ability) -> None:
         if ability not in self.info.abilities:
             raise InvalidInput(f"{self.info.name} cannot {ability} images, as it was loaded")
-
-    def _serve(self, worker: Worker, lane: Connection) -> None:
-        """Give tasks to one lane of a worker, until either ends."""
-        while task := self._tasks.take(worker):
-            try:
-                self._tasks.finish(task, worker.ask(lane, *task.call))
-            except WorkerDied as death:
-                self._mourn(worker, death)
-                self._tasks.bury(task, worker)
-                return
-
-    def _mourn(self, worker: Worker, death: WorkerDied) -> None:
-        if self._tasks.closed or worker not in self._alive:
-            return
-        self._alive.discard(worker)
-        if self._alive:
-            log.error("%s: going on with %d of %d", death, len(self._alive), len(self._workers))
-        else:
-            lost = f"{death}, and no other is left: start again"
-            self._tasks.close(ModelUnavailable(lost))

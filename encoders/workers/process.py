@@ -1,6 +1,7 @@
 """A process that holds an encoder on one device, from both of its ends."""
 
 import multiprocessing
+import os
 import pickle
 import signal
 import threading
@@ -32,6 +33,7 @@ class Worker:
 
     def __init__(self, device: str) -> None:
         self.device = device
+        self.alive = True
         pairs = [SPAWN.Pipe() for _ in range(LANES)]
         self.lanes = [ours for ours, _ in pairs]
         self.process = SPAWN.Process(
@@ -109,7 +111,16 @@ def _perform(encoder: Encoder, call: Call, device: threading.Lock) -> object:
         with device:
             return getattr(encoder, method)(*args, **options)
     except Exception as error:  # noqa: BLE001 - told to whoever asked
+        if is_fatal(error):
+            os._exit(1)  # a new process gets on with the device; this one never will
         return _portable(error)
+
+
+def is_fatal(error: Exception) -> bool:
+    """Whether a CUDA error has left this process's device unusable, all later calls included."""
+    if type(error).__name__ == "OutOfMemoryError":
+        return False
+    return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
 def _portable(error: Exception) -> Exception:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from encoders import LoadOptions, load_encoder
+from encoders import LoadOptions
 from encoders.workers import WorkerEncoder
 from indexer import LocalCollection
 from ingestion import EncodingStopped, IngestOptions, ingest, walk
@@ -19,14 +19,14 @@ OPTIONS = IngestOptions(batch_size=8)
 
 @pytest.fixture
 def encoder() -> Iterator[WorkerEncoder]:
-    encoder = load_encoder("fake", LoadOptions(device="cpu,cpu"))
-    assert isinstance(encoder, WorkerEncoder)
+    """Two processes that are not replaced."""
+    encoder = WorkerEncoder("fake", LoadOptions(device="cpu,cpu"), restarts=0)
     yield encoder
     encoder.close()
 
 
 def kill(encoder: WorkerEncoder, count: int) -> None:
-    for worker in encoder._workers[:count]:
+    for worker in encoder._pool.workers[:count]:
         os.kill(worker.process.pid or 0, signal.SIGKILL)
 
 

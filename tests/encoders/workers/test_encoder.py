@@ -9,26 +9,30 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from encoders import InvalidInput, LoadOptions, ModelUnavailable, UnknownEncoder, load_encoder
 from encoders.fake import FakeEncoder
 from encoders.workers import WorkerEncoder
+from encoders.workers.process import is_fatal
 
 COUNT = 300  # images: more tasks than two workers hold at once
 TWO = LoadOptions(device="cpu,cpu")
+Make = Callable[..., WorkerEncoder]
 
 
 @pytest.fixture
-def make() -> Iterator[Callable[[float], WorkerEncoder]]:
-    """An encoder of two workers that waits so many seconds for an answer."""
+def make() -> Iterator[Make]:
+    """Encoders of two workers, ended with the test."""
     made: list[WorkerEncoder] = []
 
-    def make(patience: float) -> WorkerEncoder:
-        made.append(WorkerEncoder("fake", TWO, patience))
+    def make(**options: Any) -> WorkerEncoder:  # noqa: ANN401 - each has its own
+        made.append(WorkerEncoder("fake", TWO, **options))
         return made[-1]
 
     yield make
@@ -37,8 +41,8 @@ def make() -> Iterator[Callable[[float], WorkerEncoder]]:
 
 
 @pytest.fixture
-def encoder(make: Callable[[float], WorkerEncoder]) -> WorkerEncoder:
-    return make(60)
+def encoder(make: Make) -> WorkerEncoder:
+    return make()
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +53,7 @@ def images() -> list[Image.Image]:
 
 def workers(encoder: WorkerEncoder) -> list[int]:
     """Process ids, in the order of the devices."""
-    return [worker.process.pid or 0 for worker in encoder._workers]
+    return [worker.process.pid or 0 for worker in encoder._pool.workers]
 
 
 def assert_right(encoder: WorkerEncoder, images: list[Image.Image]) -> None:
@@ -89,14 +93,6 @@ def test_threads_may_share_it(encoder: WorkerEncoder, images: list[Image.Image])
         list(pool.map(lambda _: assert_right(encoder, images), range(16)))
 
 
-@pytest.mark.parametrize("killed", [0, 1])
-def test_each_alone_is_enough(
-    encoder: WorkerEncoder, images: list[Image.Image], killed: int
-) -> None:
-    os.kill(workers(encoder)[killed], signal.SIGKILL)
-    assert_right(encoder, images)
-
-
 def test_an_error_comes_back_and_the_worker_goes_on(
     encoder: WorkerEncoder, images: list[Image.Image]
 ) -> None:
@@ -120,13 +116,30 @@ def test_what_a_dead_worker_held_is_done_by_the_other(
         answer.result()
     assert_right(encoder, images)
     assert f"the worker process {first} on cpu died" in caplog.text
-    assert "going on with 1 of 2" in caplog.text
+
+
+def test_the_dead_are_replaced(encoder: WorkerEncoder, images: list[Image.Image]) -> None:
+    for _ in range(3):  # more deaths than there were workers
+        first = workers(encoder)[0]
+        os.kill(first, signal.SIGKILL)
+        while workers(encoder)[0] == first:  # it is noticed when it is given something to do
+            assert_right(encoder, images)
+    assert encoder.deaths == 3
+    os.kill(workers(encoder)[1], signal.SIGKILL)
+    assert_right(encoder, images)
+
+
+@pytest.mark.parametrize("killed", [0, 1])
+def test_each_alone_is_enough(make: Make, images: list[Image.Image], killed: int) -> None:
+    encoder = make(restarts=0)
+    os.kill(workers(encoder)[killed], signal.SIGKILL)
+    assert_right(encoder, images)
 
 
 def test_what_a_hung_worker_holds_is_done_by_the_other_too(
-    make: Callable[[float], WorkerEncoder], images: list[Image.Image]
+    make: Make, images: list[Image.Image]
 ) -> None:
-    encoder = make(0.1)
+    encoder = make(patience=0.1)
     first, _ = workers(encoder)
     os.kill(first, signal.SIGSTOP)
     for _ in range(3):
@@ -135,12 +148,28 @@ def test_what_a_hung_worker_holds_is_done_by_the_other_too(
     assert_right(encoder, images)
 
 
-def test_without_any_worker_it_says_so(encoder: WorkerEncoder, images: list[Image.Image]) -> None:
+def test_without_any_worker_it_says_so(make: Make, images: list[Image.Image]) -> None:
+    encoder = make(restarts=0)
     for worker in workers(encoder):
         os.kill(worker, signal.SIGKILL)
     for _ in range(2):
         with pytest.raises(ModelUnavailable, match="no other is left: start again"):
             encoder.encode_images(images)
+    assert encoder.deaths == 2
+
+
+@pytest.mark.parametrize(
+    ("error", "fatal"),
+    [
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), True),
+        (torch.AcceleratorError("device-side assert"), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), False),
+        (ValueError("cannot reshape"), False),
+    ],
+)
+def test_a_device_that_is_lost_ends_its_process(error: Exception, fatal: bool) -> None:
+    """Where it would answer every later task with the same error, and take them all."""
+    assert is_fatal(error) == fatal
 
 
 def test_what_cannot_be_loaded_raises_its_error_and_leaves_no_process() -> None:
@@ -165,7 +194,7 @@ from encoders import LoadOptions, load_encoder
 
 if __name__ == "__main__":
     encoder = load_encoder("fake", LoadOptions(device="cpu,cpu"))
-    print(*(worker.process.pid for worker in encoder._workers), flush=True)
+    print(*(worker.process.pid for worker in encoder._pool.workers), flush=True)
     time.sleep(600)
 """
 
