@@ -52,7 +52,10 @@ class Point:
 
 @dataclass(frozen=True)
 class AssetWrite:
-    """All points of one asset, to take the place of those it had, and its ledger row."""
+    """All points of one asset, to take the place of those it had, and its ledger row.
+
+    A point without vectors has those that were staged under its id.
+    """
 
     asset: str
     points: Sequence[Point]
@@ -122,7 +125,21 @@ class Collection(Protocol):
         ...
 
     def replace(self, assets: Sequence[AssetWrite]) -> None:
-        """Make each asset's points those given, and record its ledger row, in one commit."""
+        """Make each asset's points those given, and record its ledger row, in one commit.
+
+        What was staged for the asset is used up.
+        """
+        ...
+
+    def stage(self, points: Sequence[Point]) -> None:
+        """Keep points of assets that are not whole yet: durable, but in no read until `replace`.
+
+        One whose id is staged already takes its place; what is visible stays as it is.
+        """
+        ...
+
+    def staged(self, asset: str) -> list[Record]:
+        """The staged points of an asset in id order, without vectors."""
         ...
 
     def delete(self, selector: Selector) -> int:

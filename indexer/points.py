@@ -36,7 +36,13 @@ class Prepared:
 def prepare(points: Sequence[Point], schema: Schema) -> Prepared:
     """Raises `InvalidPoint` if any of the points cannot be stored."""
     _check_ids(points)
-    batch = Prepared([], [], [], [], _vectors(points, schema))
+    return _described(points, _vectors(points, schema))
+
+
+def _described(
+    points: Sequence[Point], vectors: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
+) -> Prepared:
+    batch = Prepared([], [], [], [], vectors)
     for point in points:
         check_asset(point.asset)
         batch.ids.append(point.id.bytes)
@@ -46,11 +52,23 @@ def prepare(points: Sequence[Point], schema: Schema) -> Prepared:
     return batch
 
 
-def prepare_writes(assets: Sequence[AssetWrite], schema: Schema) -> Prepared:
-    """All points of the assets; raises `InvalidPoint` also for a row that cannot be stored."""
+def prepare_writes(assets: Sequence[AssetWrite], schema: Schema) -> tuple[Prepared, Prepared]:
+    """All points of the assets, those whose vectors are staged apart.
+
+    Raises `InvalidPoint` also for a row that cannot be stored.
+    """
     _check_writes(assets)
     check_rows([write.row for write in assets])
-    return prepare([point for write in assets for point in write.points], schema)
+    points = [point for write in assets for point in write.points]
+    _check_ids(points)
+    whole = [point for point in points if point.vectors]
+    staged = [point for point in points if not point.vectors]
+    return prepare(whole, schema), _described(staged, {})
+
+
+def missing_vectors(point: UUID) -> InvalidPoint:
+    """What to raise for a point without vectors of which none is staged."""
+    return InvalidPoint(f"point {point} has no vector, and none is staged for it")
 
 
 def prepare_vectors(

@@ -73,6 +73,17 @@ class LocalCollection:
         if assets:
             self._commit(operation)
 
+    def stage(self, points: Sequence[Point]) -> None:
+        """Keep points of unfinished assets, out of every read. Raises `InvalidPoint`."""
+        batch = prepare(points, self.schema)
+        if points:
+            self._commit(lambda transaction: transaction.stage(batch))
+
+    def staged(self, asset: str) -> list[Record]:
+        """The staged points of an asset in id order, without vectors."""
+        with self._engine().snapshot() as snapshot:
+            return read.staged(snapshot, asset)
+
     def delete(self, selector: Selector) -> int:
         """Remove points; returns how many there were."""
         return self._commit(lambda transaction: edit.delete(transaction, selector))

@@ -15,10 +15,13 @@ from indexer.points import prepare_writes
 
 def replace(assets: Sequence[AssetWrite], schema: Schema) -> Operation[None]:
     """Swap the points of assets and record their ledger rows; raises `InvalidPoint` at once."""
-    batch = prepare_writes(assets, schema)
+    batch, staged = prepare_writes(assets, schema)
 
     def swap(transaction: Transaction) -> None:
-        transaction.kill(transaction.of_assets(write.asset for write in assets))
+        kept = transaction.unpublished(staged.ids)
+        old = transaction.of_assets(write.asset for write in assets)
+        transaction.kill([row for row in old if row not in kept.values()])
+        transaction.publish(staged, kept)
         transaction.upsert(batch)
         record(transaction.execute, [write.row for write in assets])
 

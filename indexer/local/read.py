@@ -30,6 +30,16 @@ def get(snapshot: Snapshot, ids: Sequence[UUID], names: Sequence[str]) -> list[R
     return _records(snapshot, [found[p.bytes] for p in ids if p.bytes in found], names)
 
 
+def staged(snapshot: Snapshot, asset: str) -> list[Record]:
+    """The unpublished points of an asset in id order, without vectors."""
+    rows = snapshot.connection.execute(
+        f"SELECT {_COLUMNS} FROM point WHERE born IS NULL AND died IS NULL AND asset = ? "  # noqa: S608
+        "ORDER BY id",
+        (asset,),
+    )
+    return _records(snapshot, rows.fetchall(), ())
+
+
 def count(snapshot: Snapshot, tree: Filter | None) -> int:
     rows = snapshot.view.points
     return int(np.count_nonzero(rows.alive if tree is None else _mask(snapshot, rows, tree)))

@@ -1,9 +1,10 @@
 """What one commit changes: rows first, then the raw vectors they need, then their lengths."""
 
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from indexer import payload as payloads
 from indexer.base import Schema
 from indexer.local.schema import described, read_schema
-from indexer.points import Prepared
+from indexer.points import Prepared, missing_vectors
 from indexer.sql import select_in
 
 Ints = NDArray[np.int64]
@@ -77,7 +78,35 @@ class Transaction:
     def upsert(self, batch: Prepared) -> None:
         """Store points; live ones of the same ids die."""
         self.kill(self.live(batch.ids))
-        self._insert(batch)
+        rows = self._insert(batch, self.version)
+        self._index(zip(rows, batch.entries, strict=True))
+
+    def stage(self, batch: Prepared) -> None:
+        """Store points unpublished; unpublished ones of the same ids die."""
+        self.kill([*self.unpublished(batch.ids).values()])
+        self._insert(batch, None)
+
+    def publish(self, batch: Prepared, rows: Mapping[bytes, int]) -> None:
+        """Make unpublished points visible, `rows` by id, with the assets and payloads given.
+
+        Live ones of the same ids die. Raises `InvalidPoint` for a point that is not there.
+        """
+        for point in batch.ids:
+            if point not in rows:
+                raise missing_vectors(UUID(bytes=point))
+        self.kill(self.live(batch.ids))
+        chosen = [rows[point] for point in batch.ids]
+        versions = [self.version] * len(chosen)
+        self.execute(
+            "UPDATE point SET born = ?, asset = ?, payload = ? WHERE rowid = ?",
+            [*zip(versions, batch.assets, batch.texts, chosen, strict=True)],
+        )
+        self._index(zip(chosen, batch.entries, strict=True))
+
+    def unpublished(self, ids: Iterable[bytes]) -> dict[bytes, int]:
+        """The rows of the points of these ids that are staged, by id."""
+        where = "died IS NULL AND born IS NULL AND id IN"
+        return dict(select_in(self.connection, f"id, rowid FROM point WHERE {where}", ids))
 
     def append(self, name: str, rows: Ints, vectors: Floats) -> None:
         """Give live rows, int64 `[m]`, the vector of a name that they lack, float32 `[m, dim]`."""
@@ -142,18 +171,19 @@ class Transaction:
         self._index([(row, after - before)])
         self.execute("UPDATE point SET payload = ? WHERE rowid = ?", [(new, row)])
 
-    def _insert(self, batch: Prepared) -> None:
+    def _insert(self, batch: Prepared, born: int | None) -> range:
+        """The rows that the points now have."""
         first = self._last_row + 1
         self._last_row += len(batch.ids)
         rows = range(first, first + len(batch.ids))
         columns = zip(rows, batch.ids, batch.assets, batch.texts, strict=True)
         self.execute(
             "INSERT INTO point (rowid, id, asset, payload, born) VALUES (?, ?, ?, ?, ?)",
-            [(*row, self.version) for row in columns],
+            [(*row, born) for row in columns],
         )
-        self._index(zip(rows, batch.entries, strict=True))
         for name, (positions, vectors) in batch.vectors.items():
             self.append(name, positions + first, vectors)
+        return rows
 
     def _index(self, entries: Iterable[tuple[int, set[payloads.Entry]]]) -> None:
         self.execute(

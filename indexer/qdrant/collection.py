@@ -16,9 +16,10 @@ from indexer.points import Prepared, prepare, prepare_vectors, prepare_writes
 from indexer.qdrant.batches import chunks, requests
 from indexer.qdrant.filters import of_assets, translated
 from indexer.qdrant.options import QdrantOptions
-from indexer.qdrant.payloads import loaded, stored_fields, stored_names
+from indexer.qdrant.payloads import loaded, stored, stored_fields, stored_names
 from indexer.qdrant.remote import RemotePoints
 from indexer.qdrant.search import search
+from indexer.qdrant.staging import Staging
 
 _EDITED_AT_ONCE = 1000
 _ASSETS_AT_ONCE = 100
@@ -39,12 +40,14 @@ class QdrantCollection:
         schema: Schema,
         remote: RemotePoints,
         ledger: Ledger,
+        staging: Staging,
         options: QdrantOptions,
     ) -> None:
         self._name = name
         self._schema = schema
         self._remote = remote
         self._ledger = ledger
+        self._staging = staging
         self._options = options
 
     @property
@@ -70,11 +73,23 @@ class QdrantCollection:
         New points are stored first, then older ones removed, at last the rows recorded: where it
         is interrupted the ledger has the old rows, and doing it again mends everything.
         """
-        self._upsert(prepare_writes(assets, self._schema))
+        batch, staged = prepare_writes(assets, self._schema)
+        staged = self._staging.completed(staged)
+        self._upsert(batch)
+        self._upsert(staged)
         for part in chunks(assets, _ASSETS_AT_ONCE):
             self._remote.delete(_left_over(part))
         if assets:
             self._ledger.record([write.row for write in assets])
+            self._staging.clear(write.asset for write in assets)
+
+    def stage(self, points: Sequence[Point]) -> None:
+        """Keep points of unfinished assets on this machine. Raises `InvalidPoint`."""
+        self._staging.put(prepare(points, self._schema))
+
+    def staged(self, asset: str) -> list[Record]:
+        """The staged points of an asset in id order, without vectors."""
+        return self._staging.records(asset)
 
     def delete(self, selector: Selector) -> int:
         """Remove points; returns how many there were."""
@@ -92,13 +107,18 @@ class QdrantCollection:
         """Set top-level keys; returns how many points were selected. Raises `InvalidPoint`."""
         check_payload(payload)
         fields = stored_fields(payload)
-        ids = []
+        edited = {}
         for point in self._select(selector):
-            encode(loaded(point.payload)[1] | payload, "the payload that results")
-            ids.append(_id(point))
-        for chunk in chunks(ids, _EDITED_AT_ONCE):
+            asset, old = loaded(point.payload)
+            edited[_id(point)] = (asset, old | payload)
+            encode(old | payload, "the payload that results")
+        if None in payload.values():  # to set a key to null is to remove it, for Qdrant
+            for point_id, (asset, whole) in edited.items():
+                self._remote.overwrite_payload(point_id, stored(asset, whole))
+            return len(edited)
+        for chunk in chunks(edited, _EDITED_AT_ONCE):
             self._remote.set_payload(chunk, fields)
-        return len(ids)
+        return len(edited)
 
     def delete_payload(self, selector: Selector, keys: Sequence[str]) -> int:
         """Remove top-level keys; returns how many points were selected."""

@@ -67,6 +67,12 @@ class RemotePoints:
             lambda client: client.set_payload(self._name, fields, _texts(ids), wait=True),
         )
 
+    def overwrite_payload(self, point: UUID, fields: dict[str, Any]) -> None:
+        self._call(
+            "set payloads",
+            lambda client: client.overwrite_payload(self._name, fields, _texts([point]), wait=True),
+        )
+
     def delete_payload(self, ids: list[UUID], paths: list[str]) -> None:
         self._call(
             "delete payloads",

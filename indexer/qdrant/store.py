@@ -23,7 +23,7 @@ class QdrantStore:
 
     `location` is a URL, or, for small collections of one process, `:memory:` or a folder: there
     qdrant-client's own engine looks at every point and knows neither `options` nor indexes.
-    `data` is the installation's folder: it keeps the ledgers.
+    `data` is the installation's folder: it keeps the ledgers, and what is staged.
     """
 
     def __init__(
@@ -119,8 +119,9 @@ class QdrantStore:
 
     def _collection(self, name: str, description: Description) -> QdrantCollection:
         ledger = self._ledgers.ledger(description.uid)
+        staging = self._ledgers.staging(description.uid)
         remote = RemotePoints(self._server, name)
-        return QdrantCollection(name, description.schema, remote, ledger, self._options)
+        return QdrantCollection(name, description.schema, remote, ledger, staging, self._options)
 
     def _known(self, name: str) -> tuple[str, Description]:
         """The collection's own name, where an alias was given, and its description."""

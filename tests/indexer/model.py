@@ -49,6 +49,7 @@ class Stored:
 class Model:
     points: dict[UUID, Stored] = field(default_factory=dict)
     ledger: dict[str, LedgerRow] = field(default_factory=dict)
+    waiting: dict[UUID, Stored] = field(default_factory=dict)
 
     def upsert(self, points: Sequence[Point]) -> None:
         for point in points:
@@ -59,8 +60,16 @@ class Model:
         names = {write.asset for write in assets}
         self.points = {k: v for k, v in self.points.items() if v.asset not in names}
         for write in assets:
-            self.upsert(write.points)
+            for point in write.points:
+                vectors = point.vectors or self.waiting[point.id].vectors
+                self.upsert([replace(point, vectors=vectors)])
             self.ledger[write.asset] = write.row
+        self.waiting = {k: v for k, v in self.waiting.items() if v.asset not in names}
+
+    def stage(self, points: Sequence[Point]) -> None:
+        for point in points:
+            vectors = {name: unit(vector) for name, vector in point.vectors.items()}
+            self.waiting[point.id] = Stored(point.asset, vectors, copied(point.payload))
 
     def delete(self, selector: Selector) -> int:
         chosen = self.select(selector)
@@ -244,3 +253,9 @@ def assert_same(collection: Collection, model: Model) -> None:
             np.testing.assert_array_equal(vector, stored.vectors[name])
     assert collection.count() == len(model.points)
     assert {row.asset: row for row in collection.ledger.rows()} == model.ledger
+    for asset in {stored.asset for stored in model.waiting.values()} | model.ledger.keys():
+        assert [(record.id, record.payload) for record in collection.staged(asset)] == [
+            (point, stored.payload)
+            for point, stored in sorted(model.waiting.items())
+            if stored.asset == asset
+        ]

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -74,8 +75,9 @@ class Generator:
         self.bound = bound
 
     def operation(self, model: Model) -> tuple[str, Operation]:
-        kinds = [self.upsert, self.replace, self.delete, self.set_payload, self.delete_payload]
-        kind = self.random.choices(kinds, [4, 3, 1, 2, 1])[0]
+        edits = [self.delete, self.set_payload, self.delete_payload]
+        kinds = [self.upsert, self.replace, self.stage, *edits]
+        kind = self.random.choices(kinds, [4, 3, 2, 1, 2, 1])[0]
         return kind.__name__, kind(model)
 
     def upsert(self, _: Model) -> Operation:
@@ -83,10 +85,23 @@ class Generator:
         unique = list({point.id: point for point in points}.values())
         return lambda target: target.upsert(unique)
 
-    def replace(self, _: Model) -> Operation:
+    def replace(self, model: Model) -> Operation:
         assets = {self.asset() for _ in range(self.random.randint(1, 3))}
-        writes = [self.write(asset) for asset in sorted(assets)]
+        writes = [self.published(self.write(asset), model) for asset in sorted(assets)]
         return lambda target: target.replace(writes)
+
+    def stage(self, _: Model) -> Operation:
+        points = [self.point(self.asset()) for _ in range(self.random.randint(1, self.batch))]
+        unique = list({point.id: point for point in points}.values())
+        return lambda target: target.stage(unique)
+
+    def published(self, write: AssetWrite, model: Model) -> AssetWrite:
+        """The same, with the vectors that were staged for some of the asset's points."""
+        staged = [k for k, v in model.waiting.items() if v.asset == write.asset]
+        points = {point.id: point for point in write.points}
+        for point in self.random.sample(staged, self.random.randint(0, len(staged))):
+            points[point] = Point(point, write.asset, {}, self.payload())
+        return replace(write, points=list(points.values()))
 
     def delete(self, model: Model) -> Operation:
         selector = self.ids(model, 3) if self.random.random() < 0.8 else self.narrow()

@@ -1,5 +1,6 @@
 """What every store promises, checked against the plain model."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -126,6 +127,58 @@ def test_a_replacement_removes_what_is_not_in_it(collection: Collection) -> None
     expected.upsert([*after, a_point("other")])
     expected.ledger["video"] = row
     assert_same(collection, expected)
+
+
+def test_a_key_set_to_null_is_there(collection: Collection) -> None:
+    one, other = a_point("a", x=1), a_point("b")
+    collection.upsert([one, other])
+    assert collection.set_payload(Filter(), {"x": None, "y": {"z": None}}) == 2
+    records = collection.get([one.id, other.id])
+    assert [record.payload for record in records] == [{"x": None, "y": {"z": None}}] * 2
+
+
+def test_staged_points_are_in_no_read_until_their_asset_is_whole(collection: Collection) -> None:
+    old = a_point("video", 0, new=False)
+    collection.upsert([old])
+    staged = [a_point("video", start, new=True) for start in (0, 1000, 2000)]
+    collection.stage(staged[:2])
+    collection.stage([*staged[1:], a_point("other")])
+    found = {point.id: point.payload for point in staged}
+    assert {record.id: record.payload for record in collection.staged("video")} == found
+    expected = Model()
+    expected.upsert([old])
+    assert collection.count(Filter.parse({"must": [{"key": "new", "match": {"value": True}}]})) == 0
+    assert collection.get([staged[1].id]) == []
+    assert len(collection.search(np.ones(12, np.float32), vector="c").hits) == 1
+    row = LedgerRow("video", "done", points=2, updated=5.0)
+    bare = Point(staged[1].id, "video", {}, {"kept": 1})
+    collection.replace([AssetWrite("video", [bare, a_point("video", 5000)], row)])
+    expected.replace(
+        [
+            AssetWrite(
+                "video", [replace(staged[1], payload={"kept": 1}), a_point("video", 5000)], row
+            )
+        ]
+    )
+    expected.stage([a_point("other")])
+    assert_same(collection, expected)
+    query = collection.search(staged[1].vectors["c"], vector="c", limit=1)
+    assert query.hits[0].id == staged[1].id
+
+
+def test_a_point_without_vectors_must_be_staged(collection: Collection) -> None:
+    collection.stage([a_point("video", 0)])
+    writes = [
+        AssetWrite("video", [Point(point_id("video", "segment", start), "video", {})], row)
+        for start, row in [(1000, LedgerRow("video", "done"))]
+    ]
+    with pytest.raises(InvalidPoint, match="none is staged"):
+        collection.replace(writes)
+    assert collection.count() == 0
+    assert len(collection.staged("video")) == 1
+    assert collection.ledger.counts()["done"] == 0
+    with pytest.raises(InvalidPoint):
+        collection.stage([Point(point_id("a", "image"), "a", {})])
 
 
 def test_vectors_are_scaled_to_unit_norm_once(collection: Collection) -> None:

@@ -257,6 +257,12 @@ ROUTES: list[tuple[str, str, Any, Call]] = [
         lambda client, name, body: client.set_payload(name, body.payload, body.points),
     ),
     (
+        "PUT",
+        f"{POINTS}/payload",
+        models.SetPayload,
+        lambda client, name, body: client.overwrite_payload(name, body.payload, body.points),
+    ),
+    (
         "POST",
         f"{POINTS}/payload/delete",
         models.DeletePayload,
