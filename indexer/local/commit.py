@@ -257,7 +257,7 @@ class Committer:
         try:
             connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
             self._unsaved = 0
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):
             self._disconnect()
 
     def _disconnect(self) -> None:

@@ -24,6 +24,9 @@ def translated(doing: str) -> Iterator[None]:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         kind = CollectionDamaged if code in _DAMAGE else StorageError
         raise kind(f"could not {doing}: {error}") from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes what it cannot read.
+        raise CollectionDamaged(f"could not {doing}: the database is damaged") from error
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise StorageError(f"could not {doing}: {error.strerror or error}{where}") from error
@@ -69,11 +72,13 @@ class Readers:
                 connection, reusable = self._open()
             yield connection
         finally:
-            if connection is not None:
-                self._end(connection, reusable=reusable)
-            with self._changed:
-                self._lent -= 1
-                self._changed.notify_all()
+            try:
+                if connection is not None:
+                    self._end(connection, reusable=reusable)
+            finally:
+                with self._changed:
+                    self._lent -= 1
+                    self._changed.notify_all()
 
     def rest(self) -> None:
         """Wait until no connection is lent, close them all and lend none until `resume`."""
@@ -107,9 +112,10 @@ class Readers:
         connection = _connect(self._folder / FILE, "ro")
         try:
             connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
-        except sqlite3.Error as error:
+        except (sqlite3.Error, UnicodeDecodeError) as error:
             connection.close()
-            cannot_open = error.sqlite_errorcode == sqlite3.SQLITE_CANTOPEN
+            code = getattr(error, "sqlite_errorcode", 0)
+            cannot_open = code == sqlite3.SQLITE_CANTOPEN
             if cannot_open and not (self._folder / f"{FILE}-wal").exists():
                 # In a folder we may not write to, SQLite reads a closed database if told that it
                 # does not change; somebody may open it, so the promise is for one use only.

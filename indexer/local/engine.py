@@ -47,8 +47,7 @@ class Engine:
         try:
             self._open(folder)
         except BaseException:
-            self.readers.close()
-            self.lock.close()
+            self._let_go()
             raise
 
     def _open(self, folder: Path) -> None:
@@ -113,9 +112,16 @@ class Engine:
         self.committer.resume()
 
     def close(self) -> None:
-        self.committer.close()
-        self.readers.close()
-        self.lock.close()
+        try:
+            self.committer.close()
+        finally:
+            self._let_go()
+
+    def _let_go(self) -> None:
+        try:
+            self.readers.close()
+        finally:
+            self.lock.close()
 
     def _upgrade(self, folder: Path) -> None:
         with self.readers.connection() as connection:

@@ -23,7 +23,7 @@ from indexer.filters import (
     payload_keys,
 )
 from indexer.local.geo_sql import in_area
-from indexer.local.view import Bools, Ints, LeafCache, Rows
+from indexer.local.view import Bools, Ints, LeafCache, Rows, numbers_in
 from indexer.payload import microseconds, scalar_entry
 from indexer.sql import select_in
 
@@ -109,8 +109,7 @@ def _looked_up(connection: sqlite3.Connection, leaf: Lookup) -> Ints:
 def _points(connection: sqlite3.Connection, query: Query) -> Ints:
     # One long text is three times as fast to fetch as a row for each number.
     sql = f"SELECT group_concat(point) FROM ({query[0]})"  # noqa: S608 - built here from constants
-    text = connection.execute(sql, query[1]).fetchone()[0]
-    return np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64)
+    return numbers_in(connection.execute(sql, query[1]).fetchone()[0])
 
 
 def _query(leaf: MatchCondition | RangeCondition | IsEmpty) -> Query:

@@ -3,12 +3,10 @@
 import math
 import sqlite3
 
-import numpy as np
-
 from indexer.errors import CollectionDamaged
 from indexer.filters import GeoBoundingBox, GeoCondition, GeoRadius
 from indexer.geo import EARTH_RADIUS, Floats, distances, sortable, unpacked
-from indexer.local.view import Bools, Ints
+from indexer.local.view import Bools, Ints, numbers_in
 
 Area = GeoRadius | GeoBoundingBox
 
@@ -25,11 +23,9 @@ def in_area(connection: sqlite3.Connection, leaf: GeoCondition) -> Ints:
         "WHERE key = ? AND type = 'g' AND value >= ? AND value < ?",
         (leaf.key, sortable(south - _MARGIN), sortable(north + _MARGIN)),
     ).fetchone()
-    if not rows:
-        return np.empty(0, np.int64)
-    found: Ints = np.fromstring(rows, np.int64, sep=",")
+    found = numbers_in(rows)
     try:
-        return found[_inside(leaf.area, *unpacked(places))]
+        return found[_inside(leaf.area, *unpacked(places or ""))]
     except (ValueError, IndexError):
         raise CollectionDamaged(f"the index of places of field {leaf.key!r} is damaged") from None
 

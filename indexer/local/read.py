@@ -106,8 +106,13 @@ def _column(connection: sqlite3.Connection, name: str, points: Ints) -> dict[int
 
 
 def _by_row(connection: sqlite3.Connection, points: Iterable[int]) -> dict[int, _Row]:
-    found = select_in(connection, f"{_COLUMNS} FROM point WHERE rowid IN", points)
-    return {row[0]: row for row in found}
+    wanted = list(points)
+    found = select_in(connection, f"{_COLUMNS} FROM point WHERE rowid IN", wanted)
+    rows = {row[0]: row for row in found}
+    for point in wanted:
+        if point not in rows:
+            raise CollectionDamaged(f"row {point} of the table point is missing; run verify")
+    return rows
 
 
 def _in_order(connection: sqlite3.Connection, after: bytes, limit: int) -> list[_Row]:

@@ -236,3 +236,11 @@ def _distinct(numbers: Ints) -> Ints:
 
 def _column(connection: sqlite3.Connection, sql: str, values: tuple[object, ...] = ()) -> Ints:
     return np.array([row for (row,) in connection.execute(sql, values)], np.int64)
+
+
+def numbers_in(text: str | None) -> Ints:
+    """The rows that SQLite's `group_concat` lists; raises `CollectionDamaged` if it does not."""
+    try:
+        return np.fromstring(text, np.int64, sep=",") if text else np.empty(0, np.int64)
+    except ValueError as error:
+        raise CollectionDamaged(f"the index of payloads is damaged: {error}") from error
