@@ -1,0 +1,88 @@
+"""What can be checked of the deployment files without a container engine."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from compose_spec import PyCompose
+
+from api.metrics import Metrics
+from api.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+COMPOSE = [ROOT / "docker-compose.yml", ROOT / "deploy" / "qdrant-cluster.yml"]
+DOCKERFILES = sorted((ROOT / "deploy").glob("Dockerfile.*"))
+
+
+def filled(path: Path) -> str:
+    """The file as compose reads it: merge keys resolved, `${NAME:-default}` replaced by default."""
+    resolved = yaml.safe_load(path.read_text())
+    return str(yaml.safe_dump({k: _interpolated(v) for k, v in resolved.items() if k[:2] != "x-"}))
+
+
+def _interpolated(value: Any) -> Any:  # noqa: ANN401 - any YAML
+    if isinstance(value, dict):
+        return {key: _interpolated(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_interpolated(inner) for inner in value]
+    return re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize("path", COMPOSE, ids=lambda path: path.name)
+def test_compose_files_fit_the_specification(path: Path) -> None:
+    compose = PyCompose.from_yaml(filled(path))
+    assert compose.service_names()
+
+
+def test_a_misspelt_key_would_be_found() -> None:
+    with pytest.raises(Exception, match="imagee"):
+        PyCompose.from_yaml("services: {a: {imagee: x}}")
+
+
+def test_every_profile_is_there() -> None:
+    services = yaml.safe_load(filled(COMPOSE[0]))["services"]
+    profiles = {profile for service in services.values() for profile in service["profiles"]}
+    assert profiles == {"cpu", "gpu", "qdrant", "chat", "monitoring"}
+
+
+def test_compose_sets_only_settings_that_exist() -> None:
+    for path in COMPOSE:
+        for name in re.findall(r"POLYLENS_(\w+)", path.read_text()):
+            assert name.lower() in Settings.model_fields, name
+
+
+def test_files_that_are_mounted_are_there() -> None:
+    for host in re.findall(r"\./(deploy/[\w./-]+):", COMPOSE[0].read_text()):
+        assert (ROOT / host).exists(), host
+
+
+@pytest.mark.parametrize("path", DOCKERFILES, ids=lambda path: path.name)
+def test_dockerfiles_copy_what_is_there_and_do_not_run_as_root(path: Path) -> None:
+    lines = path.read_text().splitlines()
+    for line in lines:
+        if line.startswith("COPY"):
+            *sources, _ = line.split()[1:]
+            assert all((ROOT / source).exists() for source in sources), line
+    assert lines.index("USER polylens") > max(n for n, x in enumerate(lines) if "RUN" in x)
+    assert any(line.startswith("HEALTHCHECK") for line in lines)
+
+
+def test_the_dashboard_asks_for_metrics_that_exist() -> None:
+    metrics = Metrics()
+    metrics.answered("GET", "/", 200, 0.1)
+    metrics.timed("forward", 0.1)
+    known = set(re.findall(r"^(polylens_\w+)", metrics.export({}).decode(), re.MULTILINE))
+    gauges = re.findall(r'"(\w+)": \(', (ROOT / "api/status.py").read_text())
+    known |= {f"polylens_{name}" for name in gauges}
+    dashboard = json.loads((ROOT / "deploy/grafana/polylens.json").read_text())
+    asked = {
+        name
+        for panel in dashboard["panels"]
+        for target in panel["targets"]
+        for name in re.findall(r"polylens_\w+", target["expr"])
+    }
+    assert asked
+    assert asked <= known
