@@ -109,3 +109,13 @@ def check_limit(limit: int) -> None:
     """Raises `InvalidQuery` unless it is from 1 to `MAX_LIMIT`."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
         raise InvalidQuery(f"the limit must be from 1 to {MAX_LIMIT}; got {limit!r}")
+
+
+def check_effort(effort: float | None, recall: float | None) -> None:
+    """Raises `InvalidQuery` unless at most one of them is given, from 0 to 1."""
+    if effort is not None and recall is not None:
+        raise InvalidQuery("give either an effort or a recall")
+    for name, value in (("effort", effort), ("recall", recall)):
+        known = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        if not known or (value is not None and not 0 <= value <= 1):
+            raise InvalidQuery(f"{name} must be from 0 to 1; got {value!r}")
