@@ -21,12 +21,12 @@ from indexer.local import edit, read, verify
 from indexer.local.approximate import Effort
 from indexer.local.compact import Compacted, compact, keep_files
 from indexer.local.engine import Engine
+from indexer.local.faiss_index import check_installed
 from indexer.local.fill import set_vectors
 from indexer.local.forks import heed_forks
-from indexer.local.rawfile import check_fits
-from indexer.local.faiss_index import check_installed
 from indexer.local.info import VectorIndex, index_info
 from indexer.local.options import IndexOptions
+from indexer.local.rawfile import check_fits
 from indexer.local.seal import Busy, seal
 from indexer.local.sealer import Sealer, drop_damaged
 from indexer.local.snapshot import Manifest, write_snapshot

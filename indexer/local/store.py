@@ -23,8 +23,8 @@ from indexer.local.collection import LocalCollection
 from indexer.local.database import FILE, connect_writer, translated
 from indexer.local.drafts import draft, hidden
 from indexer.local.filesystem import refuse_remote, sync_folder
-from indexer.local.rawfile import FOLDER, check_fits
 from indexer.local.options import IndexOptions
+from indexer.local.rawfile import FOLDER, check_fits
 from indexer.local.restore import unpack
 from indexer.local.schema import migrate, write_schema
 from indexer.local.snapshot import read_manifest
