@@ -9,8 +9,8 @@ from api.batcher import Timed
 from api.batching import BatchingEncoder
 from api.roots import Roots
 from api.settings import Settings, Towers
-from encoders import BOTH, LoadOptions, Modality, load_encoder
-from indexer import Collection, LocalStore, Schema, Store
+from encoders import BOTH, LoadOptions, Modality, RGBImage, load_encoder
+from indexer import Collection, Hit, LocalStore, Schema, Store
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
 from retrieval.classify import ClassifierCache, Probes
@@ -126,7 +126,13 @@ class Installation:
         Raises `UnknownCollection`, and `EncoderMismatch` where the settings name another encoder.
         """
         collection = self.store.open(name)
-        return Searcher(collection, self.encoder(collection))
+        return Searcher(collection, self.encoder(collection), self._show)
+
+    def _show(self, hit: Hit) -> RGBImage | None:
+        """What stands for a point, for a model that looks at it."""
+        from api.stored import picture_of  # imports what reads media
+
+        return picture_of(self, hit)
 
     def _load(self, name: str) -> BatchingEncoder:
         with self._loading:

@@ -81,6 +81,7 @@ KINDS: dict[type[Exception], Kind] = {
     encoding.UnknownEncoder: Kind(503, "model-unavailable", retry_after=60),
     encoding.ModelUnavailable: Kind(503, "model-unavailable", retry_after=60),
     encoding.EncoderError: Kind(500, "encoder-failed", told=False),
+    retrieving.InvalidCursor: Kind(422, "invalid-cursor"),
     retrieving.InvalidQuery: Kind(422, "invalid-query"),
     retrieving.UnknownPoint: Kind(404, "unknown-point"),
     retrieving.InvalidClasses: Kind(422, "invalid-classes"),

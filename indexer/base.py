@@ -120,6 +120,11 @@ class Collection(Protocol):
     def name(self) -> str: ...
 
     @property
+    def uid(self) -> UUID:
+        """Its own: a collection that is made anew under the same name has another."""
+        ...
+
+    @property
     def schema(self) -> Schema: ...
 
     @property

@@ -68,6 +68,11 @@ class LocalCollection:
         return self._folder.name
 
     @property
+    def uid(self) -> UUID:
+        """Written when the collection was made."""
+        return self._engine().uid
+
+    @property
     def schema(self) -> Schema:
         return self._engine().schema()
 

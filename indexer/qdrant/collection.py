@@ -38,6 +38,7 @@ class QdrantCollection:
     def __init__(
         self,
         name: str,
+        uid: UUID,
         schema: Schema,
         remote: RemotePoints,
         ledger: Ledger,
@@ -45,6 +46,7 @@ class QdrantCollection:
         options: QdrantOptions,
     ) -> None:
         self._name = name
+        self._uid = uid
         self._schema = schema
         self._remote = remote
         self._ledger = ledger
@@ -54,6 +56,11 @@ class QdrantCollection:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def uid(self) -> UUID:
+        """Written when the collection was made."""
+        return self._uid
 
     @property
     def schema(self) -> Schema:
