@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.base import Schema
-from indexer.errors import CollectionExists, InvalidName, InvalidQuery, UnknownCollection
+from indexer.errors import (
+    CollectionExists,
+    InvalidName,
+    InvalidQuery,
+    SchemaMismatch,
+    UnknownCollection,
+)
 from indexer.points import unit
 
 MAX_LIMIT = 10_000
@@ -64,6 +70,30 @@ def check_schema(schema: Schema) -> None:
             raise InvalidName(
                 f"vector {name!r}: the dimension must be 1 to {_MAX_DIM}; got {dim!r}"
             )
+
+
+def check_same(source: Schema, target: Schema, name: str) -> None:
+    """Raises `SchemaMismatch` where the collection `name` could not hold vectors of `source`.
+
+    Fingerprints are compared in the parts that both have.
+    """
+    if dict(source.vectors) != dict(target.vectors):
+        raise SchemaMismatch(
+            f"collection {name!r} has vectors {_dims(target)}; these are {_dims(source)}"
+        )
+    common = source.fingerprint.keys() & target.fingerprint.keys()
+    differing = sorted(
+        part for part in common if source.fingerprint[part] != target.fingerprint[part]
+    )
+    if differing:
+        raise SchemaMismatch(
+            f"collection {name!r} was made by another encoder (its {', '.join(differing)} part "
+            "differs), so that distances would mean nothing: choose another name"
+        )
+
+
+def _dims(schema: Schema) -> str:
+    return ", ".join(f"{name} {dim}" for name, dim in schema.vectors.items())
 
 
 def widened(
