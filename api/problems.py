@@ -72,6 +72,7 @@ KINDS: dict[type[Exception], Kind] = {
     indexing.InvalidArchive: Kind(422, "invalid-archive"),
     indexing.NewerFormat: Kind(409, "newer-format"),
     indexing.SchemaMismatch: Kind(409, "schema-mismatch"),
+    indexing.CopyDiffers: Kind(409, "copy-differs"),
     indexing.Unsupported: Kind(409, "unsupported"),
     indexing.CollectionBusy: Kind(503, "collection-busy", retry_after=2),
     indexing.BackendUnavailable: Kind(503, "backend-unavailable", retry_after=5, told=False),

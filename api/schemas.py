@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
@@ -59,6 +60,48 @@ class CollectionDetail(CollectionInfo):
 class CollectionList(BaseModel):
     collections: list[CollectionInfo]
     default: str | None = Field(description="The one to use when none is named.")
+
+
+class AliasTarget(Request):
+    collection: str = Field(examples=["holidays"])
+
+
+class Alias(BaseModel):
+    alias: str
+    collection: str
+
+
+class AliasList(BaseModel):
+    aliases: list[Alias]
+
+
+class Snapshot(BaseModel):
+    """A backup of a collection; `created` in UTC."""
+
+    name: str
+    collection: str = Field(description="The collection it was taken of.")
+    points: int
+    bytes: int
+    created: datetime
+
+
+class SnapshotList(BaseModel):
+    snapshots: list[Snapshot]
+
+
+class RestoreRequest(Request):
+    name: str | None = Field(None, description="For the collection; the one it had by default.")
+
+
+class Compaction(BaseModel):
+    points: int = Field(description="How many dead points are gone.")
+    before: int = Field(description="Bytes on disk.")
+    after: int
+
+
+class Verification(BaseModel):
+    bytes: int | None = Field(description="Bytes of vectors that are as they were written.")
+    damage: str | None = Field(description="What is wrong; null where nothing is.")
 
 
 class QueryPart(Request):

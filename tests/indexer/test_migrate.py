@@ -40,7 +40,7 @@ def filled(store: Store, seed: int = 5) -> tuple[Collection, Model]:
         operation(collection)
         operation(model)
     assert len(model.points) > 50
-    assert len(model.ledger) > 5
+    assert len(model.ledger) > 3
     return collection, model
 
 
