@@ -1,6 +1,6 @@
 """Vectors of another name for what was ingested already: the originals are read once more."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from typing import cast
 from uuid import UUID
 
@@ -24,7 +24,7 @@ def backfill(
     encoder: Encoder,
     collection: Collection,
     options: IngestOptions | None = None,
-) -> Iterator[Progress]:
+) -> Generator[Progress, None, None]:
     """Give the points of a collection the vectors that an encoder makes and they lack.
 
     `items` are files that were ingested; what the ledger has of this encoder is left alone, so it

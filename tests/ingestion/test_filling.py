@@ -113,7 +113,7 @@ def test_what_was_interrupted_goes_on(filled: LocalCollection) -> None:
     assert last.report.done == 3
     partly = backfill(originals(filled), WideEncoder(), filled)
     list(islice(partly, 1))
-    partly.close()  # type: ignore[attr-defined]
+    partly.close()
     run(filled, WideEncoder())
     check(filled)
 
