@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 
 from tests.api.cli.conftest import Run
+from tests.indexer.conftest import qdrant, qdrant_server
+from tests.indexer.qdrant.loopback import Loopback
+
+__all__ = ["qdrant", "qdrant_server"]
 
 
 @pytest.fixture
@@ -133,3 +137,17 @@ def test_a_backfill_with_the_same_encoder_has_nothing_to_do(filled: Run) -> None
     ran = filled("index", "backfill")
     assert ran.code == 0
     assert "4 unchanged" in ran.out
+
+
+def test_a_collection_moves_to_a_server_and_back(
+    filled: Run, qdrant: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = told(filled, "migrate", qdrant.url)
+    assert (there["collection"], there["points"], there["assets"]) == ("default", 6, 4)
+    monkeypatch.setenv("POLYLENS_QDRANT_URL", qdrant.url)
+    assert "red.jpg" in filled("search", "red", "-n", 2).out
+    assert "on a Qdrant server" in filled("index", "compact").err
+    back = told(filled, "migrate", tmp_path / "data", "--name", "back")
+    assert back["checksum"] == there["checksum"]
+    monkeypatch.delenv("POLYLENS_QDRANT_URL")
+    assert told(filled, "info", "-c", "back")["points"] == 6
