@@ -1,6 +1,7 @@
 """Vectors of another name for what was ingested already: the originals are read once more."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import cast
 from uuid import UUID
 
@@ -51,9 +52,11 @@ class Filling:
         self.name = collection.name
         self.schema = Schema(dict(info.vectors), info.name, dict(info.fingerprint))
         self.ledger = _Ledger(collection.ledger)
+        self._parts: dict[str, dict[UUID, Point]] = {}
 
     def replace(self, assets: Sequence[AssetWrite]) -> None:
         """Give points the vectors they lack; an asset that is not as it was is written whole."""
+        assets = [self._whole(write) for write in assets]
         there = self._there(assets)
         rows = self._collection.ledger.get([write.asset for write in assets])
         same = [write for write in assets if _is_same(write, rows.get(write.asset), there)]
@@ -65,11 +68,26 @@ class Filling:
         self._collection.ledger.record([write.row for write in same])
         self._collection.replace([write for write in assets if write not in same])
 
+    def stage(self, points: Sequence[Point]) -> None:
+        """Remember points of a long video until it is over: they are not to be seen before."""
+        for point in points:
+            self._parts.setdefault(point.asset, {})[point.id] = point
+
+    def staged(self, _: str) -> list[Record]:
+        """Nothing: a video that was interrupted is read again from its beginning."""
+        return []
+
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         return self._collection.get(ids, with_vectors=with_vectors)
 
     def set_payload(self, selector: Selector, payload: Payload) -> int:
         return self._collection.set_payload(selector, payload)
+
+    def _whole(self, write: AssetWrite) -> AssetWrite:
+        """The asset with the vectors of those points that were staged."""
+        parts = self._parts.pop(write.asset, {})
+        points = [p if p.vectors else replace(p, vectors=parts[p.id].vectors) for p in write.points]
+        return replace(write, points=points)
 
     def _there(self, assets: Sequence[AssetWrite]) -> dict[UUID, Record]:
         names = list(self._collection.schema.vectors)

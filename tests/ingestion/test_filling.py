@@ -14,6 +14,7 @@ from encoders.fingerprint import digest
 from indexer import Collection, LocalCollection
 from ingestion import Item, Report, backfill, ingest, walk
 from ingestion.items import local_path
+from tests.ingestion.test_staging import save_long_video
 from tests.media import encoded, frames, plain, save_video
 
 COLOURS = ("red", "green", "blue", "yellow", "black", "white")
@@ -156,3 +157,16 @@ def test_an_encoder_that_lacks_a_vector_is_refused(filled: LocalCollection) -> N
     run(filled, WideEncoder())
     with pytest.raises(EncoderMismatch, match="cannot go on"):
         run(filled, FakeEncoder())
+
+
+def test_a_long_video_gains_vectors_too(
+    collection: LocalCollection, encoder: FakeEncoder, media: Path
+) -> None:
+    save_long_video(media / "long.mp4")
+    list(ingest(walk(media), encoder, collection))
+    count = collection.count()
+    assert count > 33
+    assert run(collection, WideEncoder()).done == 1
+    records = collection.scroll(limit=1000, with_vectors=["turned"]).records
+    assert [len(record.vectors) for record in records] == [1] * count
+    assert collection.usage().dead == 0
