@@ -14,7 +14,7 @@ from encoders.fingerprint import digest
 from indexer import Collection, LocalCollection
 from ingestion import Item, Report, backfill, ingest, walk
 from ingestion.items import local_path
-from tests.ingestion.test_staging import save_long_video
+from tests.ingestion.test_staging import OPTIONS, save_long_video
 from tests.media import encoded, frames, plain, save_video
 
 COLOURS = ("red", "green", "blue", "yellow", "black", "white")
@@ -163,10 +163,10 @@ def test_a_long_video_gains_vectors_too(
     collection: LocalCollection, encoder: FakeEncoder, media: Path
 ) -> None:
     save_long_video(media / "long.mp4")
-    list(ingest(walk(media), encoder, collection))
+    list(ingest(walk(media), encoder, collection, OPTIONS))
     count = collection.count()
     assert count > 33
-    assert run(collection, WideEncoder()).done == 1
+    list(backfill(originals(collection), WideEncoder(), collection, OPTIONS))
     records = collection.scroll(limit=1000, with_vectors=["turned"]).records
     assert [len(record.vectors) for record in records] == [1] * count
     assert collection.usage().dead == 0
