@@ -76,14 +76,14 @@ def checksum_path(path: Path) -> Path:
 
 
 def pack(data: OfflineData) -> dict[str, NDArray[Any]]:
-    """The tensors of the file: float16, the two large ones int8, the membership single bits."""
+    """The tensors of the file: float16, the large ones int8, the membership single bits."""
     return {
         "mean": data.mean.astype(np.float16),
         "whitening": data.whitening.astype(np.float16),
         "lexicon.keys": _quantize(data.lexicon.keys, _peaks(data.lexicon.keys)),
-        "lexicon.meanings": data.lexicon.meanings.astype(np.float16),
         "lexicon.concept": data.lexicon.concept.astype(np.int16),
-        "space.nodes": data.space.nodes.astype(np.float16),
+        "lexicon.english": data.lexicon.english.astype(np.int32),
+        "space.nodes": _quantize(data.space.nodes, _peaks(data.space.nodes)),
         "space.membership": np.packbits(data.space.membership.astype(bool), axis=1),
         "space.regression": data.space.regression.astype(np.float16),
         "projection": _quantize(data.projection, _peaks(data.projection)),
@@ -101,11 +101,11 @@ def unpack(tensors: Mapping[str, NDArray[Any]], checksum: str) -> OfflineData:
         whitening=wide["whitening"],
         lexicon=Lexicon(
             keys=unit(wide["lexicon.keys"]),
-            meanings=wide["lexicon.meanings"],
             concept=tensors["lexicon.concept"].astype(np.int64),
+            english=tensors["lexicon.english"].astype(np.int64),
         ),
         space=Space(
-            nodes=wide["space.nodes"],
+            nodes=unit(wide["space.nodes"]),
             membership=membership.astype(np.float32),
             regression=wide["space.regression"],
         ),

@@ -1,6 +1,7 @@
 """A multilingual dictionary in vector form."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,13 +19,13 @@ NEAREST = 0.4  # keys less similar than this say nothing
 class Lexicon:
     """Names of things in many languages, each with the meaning its English name has.
 
-    `keys` float32 `[k, 384]` unit rows; `meanings` float32 `[c, 384]` unit rows; `concept` int
-    `[k]`, the meaning each key stands for.
+    `keys` float32 `[k, 384]` unit rows; `concept` int `[k]`, the thing each key is a name of;
+    `english` int `[c]`, the key that is the English name of each thing.
     """
 
     keys: Rows
-    meanings: Rows
     concept: NDArray[np.int64]
+    english: NDArray[np.int64]
 
     def pull(self, texts: Rows) -> Rows:
         """Unit rows `[n, 384]` moved towards the English meaning of the keys they resemble."""
@@ -35,3 +36,9 @@ class Lexicon:
         cell = np.ravel_multi_index((row, self.concept[key]), shape)
         by_concept = np.bincount(cell, weight[row, key], minlength=shape[0] * shape[1])
         return unit(texts + PULL * (by_concept.reshape(shape) @ self.meanings))
+
+    @cached_property
+    def meanings(self) -> Rows:
+        """Unit rows `[c, 384]`."""
+        english: Rows = self.keys[self.english]
+        return english

@@ -32,29 +32,37 @@ class Concept:
 
 
 def read_concepts(network: WordNet) -> list[Concept]:
-    """Visible things of both sources, ordered by English name; same English name, one concept."""
-    names: dict[str, set[str]] = defaultdict(set)
-    _add_table(names)
-    _add_emoji(names, network)
+    """Visible things of both sources, ordered by English name; same English name, one concept.
+
+    A name that the table has means what the table says: emoji that share it lose it. A name of
+    several rows belongs to each of them, and pulls a text to all.
+    """
+    names = _read_table()
+    ours = frozenset().union(*names.values())
+    for english, spoken in _read_emoji(network).items():
+        names[english] |= {english} | (spoken - ours)
     return [Concept(english, tuple(sorted(names[english]))) for english in sorted(names)]
 
 
-def _add_table(names: dict[str, set[str]]) -> None:
+def _read_table() -> dict[str, set[str]]:
     """A row is a concept, a column a language, `|` parts synonyms; the first English name leads."""
+    names: dict[str, set[str]] = defaultdict(set)
     with TABLE.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="\t"):
-            english = row["en"].partition("|")[0]
+            english = row["en"].partition("|")[0].lower()
             for cell in row.values():
                 names[english].update(cell.lower().split("|"))
+    return names
 
 
-def _add_emoji(names: dict[str, set[str]], network: WordNet) -> None:
+def _read_emoji(network: WordNet) -> dict[str, set[str]]:
     config.load_language(list(LANGUAGES))
+    names: dict[str, set[str]] = defaultdict(set)
     for characters, entry in emoji.EMOJI_DATA.items():
         english = _plain(entry["en"])
         if _is_thing(characters, english, network):
-            names[english].add(english)
             names[english].update(_plain(entry[code]) for code in LANGUAGES if code in entry)
+    return names
 
 
 def _plain(name: str) -> str:

@@ -37,7 +37,6 @@ def derive(
     the weight `[1000, 1280]` of the last layer.
     """
     plain, template = embed(nodes.names), embed([f"a photo of a {name}" for name in nodes.names])
-    english = embed([concept.english for concept in concepts])
     keys = [(name, at) for at, concept in enumerate(concepts) for name in concept.names]
     spoken, of = embed([name for name, _ in keys]), np.array([at for _, at in keys])
 
@@ -60,8 +59,8 @@ def derive(
     )
     lexicon = Lexicon(
         keys=whiten(spoken).astype(np.float32),
-        meanings=whiten(english).astype(np.float32),
         concept=of,
+        english=np.array([keys.index((one.english, at)) for at, one in enumerate(concepts)]),
     )
     queries = whiten(np.concatenate([plain, embed(things)])).astype(np.float32)
     return OfflineData(
