@@ -20,7 +20,6 @@ from indexer.errors import (
     CollectionBusy,
     CollectionDamaged,
     CollectionExists,
-    CopyDiffers,
     IndexerError,
     InvalidArchive,
     InvalidFilter,
@@ -56,8 +55,6 @@ from indexer.filters import (
 from indexer.ledger import Ledger, LedgerRow, Status
 from indexer.local.collection import LocalCollection
 from indexer.local.compact import Compacted
-from indexer.local.info import VectorIndex
-from indexer.local.options import IndexOptions
 from indexer.local.snapshot import Manifest
 from indexer.local.store import LocalStore
 from indexer.local.usage import Usage
@@ -71,7 +68,6 @@ __all__ = [
     "CollectionExists",
     "Compacted",
     "Condition",
-    "CopyDiffers",
     "DatetimeRange",
     "Filter",
     "GeoBoundingBox",
@@ -80,7 +76,6 @@ __all__ = [
     "GeoRadiusCondition",
     "HasId",
     "Hit",
-    "IndexOptions",
     "IndexerError",
     "InvalidArchive",
     "InvalidFilter",
@@ -118,6 +113,5 @@ __all__ = [
     "UnknownCollection",
     "Unsupported",
     "Usage",
-    "VectorIndex",
     "point_id",
 ]

@@ -2,10 +2,10 @@
 
 RetrievalError
 ├── InvalidQuery      nothing to search for, or parts that contradict each other
-│   └── InvalidCursor a cursor that is damaged, or of another collection or query
 ├── UnknownPoint      a query names a stored point that is not there
 ├── InvalidClasses    classes, prompt templates or labelled examples that cannot be used
 ├── InvalidClassifier a file that holds no classifier, or a name that none can have
+├── InvalidDataset    a data set to evaluate on, or judgements, that are not as they should be
 ├── ClassifierMismatch  a classifier meets vectors that it was not made for
 └── UnknownProbe      no probe of that name was trained or imported
 """
@@ -17,10 +17,6 @@ class RetrievalError(Exception):
 
 class InvalidQuery(RetrievalError):
     """Nothing to search for, or parts that contradict each other."""
-
-
-class InvalidCursor(InvalidQuery):
-    """A cursor that is damaged, or belongs to another collection or query."""
 
 
 class UnknownPoint(RetrievalError):
@@ -41,3 +37,7 @@ class ClassifierMismatch(RetrievalError):
 
 class UnknownProbe(RetrievalError):
     """No probe of that name was trained or imported."""
+
+
+class InvalidDataset(RetrievalError):
+    """A data set to evaluate on, or judgements, that are not as they should be."""

@@ -17,6 +17,7 @@ from pydantic_settings import SettingsError
 from api.cli.classify import classify
 from api.cli.demo import demo
 from api.cli.doctor import doctor
+from api.cli.evaluate import evaluate
 from api.cli.index import index
 from api.cli.ingest import ingest
 from api.cli.keys import keys
@@ -42,6 +43,7 @@ app = typer.Typer(
 )
 for command in (demo, ingest, search, serve, classify, segment, models, doctor, plan):
     app.command()(command)
+app.command("eval")(evaluate)
 app.add_typer(index, name="index")
 app.add_typer(keys, name="keys")
 app.add_typer(probe, name="probe")

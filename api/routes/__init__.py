@@ -1,26 +1,34 @@
 """The HTTP routes, one module for each noun."""
 
 from api.routes import (
-    aliases,
     assets,
     chat,
     classify,
     collections,
     embeddings,
     health,
-    maintenance,
     page,
     points,
     search,
     session,
-    snapshots,
     vision,
 )
 
-MODULES = (
-    *(collections, aliases, snapshots, maintenance, assets, points),
-    *(search, embeddings, chat, vision, classify, session, health, page),
-)
-ROUTERS = [module.router for module in MODULES]
+ROUTERS = [
+    module.router
+    for module in (
+        collections,
+        assets,
+        points,
+        search,
+        embeddings,
+        chat,
+        vision,
+        classify,
+        session,
+        health,
+        page,
+    )
+]
 
 __all__ = ["ROUTERS"]

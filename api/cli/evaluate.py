@@ -1,0 +1,151 @@
+"""`polylens eval`"""
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
+from api.installation import Installation
+from retrieval.evaluate import (
+    MSRVTT_FRAMES,
+    SUITES,
+    Copy,
+    Embeddings,
+    Result,
+    as_json,
+    evaluate_judgements,
+    markdown,
+    read_judgements,
+    save,
+    suite,
+)
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+INCOMPLETE = 3  # exit code
+
+
+def evaluate(
+    dataset: Annotated[
+        str | None, typer.Argument(help=f"A public data set: {', '.join(SUITES)}.")
+    ] = None,
+    root: Annotated[Path | None, typer.Option(help="The folder of your copy of it.")] = None,
+    language: Annotated[
+        list[str] | None, typer.Option(help="Only this language; give several.")
+    ] = None,
+    annotations: Annotated[Path | None, typer.Option(help="MSR-VTT: the list of captions.")] = None,
+    frames: Annotated[
+        int, typer.Option(min=1, max=256, help="MSR-VTT: frames of a video.")
+    ] = MSRVTT_FRAMES,
+    classes: Annotated[
+        Path | None, typer.Option(help="Class names: one a line, or folder, tab, name.")
+    ] = None,
+    templates: Annotated[
+        Path | None, typer.Option(help="Prompts with {c} for the class; ours by default.")
+    ] = None,
+    same_names: Annotated[
+        bool, typer.Option("--same-names", help="Let several classes have one name.")
+    ] = False,
+    queries: Annotated[
+        Path | None,
+        typer.Option(help="Instead: your own queries and what they should find, as JSON lines."),
+    ] = None,
+    output: Annotated[
+        Path | None, typer.Option(help="Folder for the report; by default in the data folder.")
+    ] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    data: Data = None,
+    collection: CollectionName = None,
+    encoder: EncoderName = None,
+    device: Device = None,
+    more: More = None,
+) -> None:
+    """Measure an encoder on public data sets, or a collection on queries of your own.
+
+    \b
+    polylens eval flickr30k --root ~/data/flickr30k -e internvl-g
+    polylens eval --queries queries.jsonl -c photos
+
+    What was encoded is kept: a run that was interrupted goes on where it stopped. Exit code 3 says
+    that the copy is incomplete; the numbers are then of what is there.
+    """
+    if (dataset is None) == (queries is None) or (dataset is None) != (root is None):
+        raise typer.BadParameter("give a data set and --root, or --queries and a collection")
+    with installation(
+        more, data=data, collection=collection, encoder=encoder, device=device
+    ) as polylens:
+        if queries is not None:
+            results = _judged(polylens, queries)
+        else:
+            copy = Copy(
+                root or Path(), language or (), annotations, frames, classes, templates, same_names
+            )
+            results = _public(polylens, dataset or "", copy)
+        paths = save(results, output or polylens.settings.data / "evaluations")
+    _print(results, paths, json_=json_)
+    raise typer.Exit(0 if all(result.complete for result in results) else INCOMPLETE)
+
+
+def _judged(polylens: Installation, queries: Path) -> list[Result]:
+    collection = polylens.store.open(polylens.settings.collection)
+    return evaluate_judgements(read_judgements(queries), collection, polylens.encoder(collection))
+
+
+def _public(polylens: Installation, dataset: str, copy: Copy) -> list[Result]:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    run = suite(dataset).run
+    with Progress(console=Console(stderr=True)) as progress:
+        embeddings = Embeddings(
+            polylens.encoder(), polylens.settings.data / "cache" / "evaluations", _Bars(progress)
+        )
+        return list(run(copy, embeddings, read_frames))
+
+
+def read_frames(path: Path, count: int) -> Iterator[NDArray[np.uint8]]:
+    """At most `count` uniform frames of a video, as the public script samples them.
+
+    Raises `ValueError` where there is nothing to see.
+    """
+    from ingestion import MediaError
+    from ingestion.segments import uniform
+    from ingestion.video import Video
+
+    try:
+        video = Video(path)
+        times = video.timeline.times
+        wanted = [float(times[at]) for at in uniform(len(times), count)]
+        for shot in video.shots(wanted):
+            yield shot.image
+    except MediaError as error:
+        raise ValueError(str(error)) from error
+
+
+class _Bars:
+    """A bar for each kind of thing that is encoded."""
+
+    def __init__(self, progress: "Progress") -> None:
+        self._progress = progress
+        self._tasks: dict[str, tuple[TaskID, int]] = {}
+
+    def __call__(self, what: str, done: int, total: int) -> None:
+        if what not in self._tasks or done <= self._tasks[what][1]:
+            self._tasks[what] = (self._progress.add_task(what, total=total), 0)
+        task, _ = self._tasks[what]
+        self._tasks[what] = (task, done)
+        self._progress.update(task, completed=done, total=total)
+
+
+def _print(results: Sequence[Result], paths: Sequence[Path], *, json_: bool) -> None:
+    if json_:
+        typer.echo(json.dumps(as_json(results), ensure_ascii=False))
+        return
+    typer.echo(markdown(results))
+    typer.echo(f"saved as {' and '.join(map(str, paths))}", err=True)

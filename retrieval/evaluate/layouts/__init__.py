@@ -1,0 +1,1 @@
+"""How public data sets lie on disk, a file for each layout."""

@@ -1,0 +1,70 @@
+"""Numbers published for InternVL-C and -G, zero-shot, in percent.
+
+From the InternVL paper (Chen et al. 2023, arXiv:2312.14238) and the public project's own pages.
+"""
+
+from collections.abc import Mapping
+
+RETRIEVAL = tuple(f"{way} R@{k}" for way in ("image to text", "text to image") for k in (1, 5, 10))
+XTD_LANGUAGES = ("en", "es", "fr", "zh", "it", "ko", "ru", "ja")
+VIDEO = tuple(f"{way} R@{k}" for way in ("text to video", "video to text") for k in (1, 5, 10))
+XTD = ("image to text R@10",)
+ACCURACY = ("top 1",)
+
+Key = tuple[str, str, str]
+"""Model, data set, language."""
+
+_ROWS: tuple[tuple[Key, tuple[str, ...], str], ...] = (
+    (("InternVL-C", "flickr30k", "en"), RETRIEVAL, "94.7 99.6 99.9 81.7 96.0 98.2"),
+    (("InternVL-G", "flickr30k", "en"), RETRIEVAL, "95.7 99.7 99.9 85.0 97.0 98.6"),
+    (("InternVL-C", "coco", "en"), RETRIEVAL, "70.6 89.0 93.5 54.1 77.3 84.6"),
+    (("InternVL-G", "coco", "en"), RETRIEVAL, "74.9 91.3 95.2 58.6 81.3 88.0"),
+    (("InternVL-C", "flickr30k", "zh"), RETRIEVAL, "90.3 98.8 99.7 75.1 92.9 96.4"),
+    (("InternVL-G", "flickr30k", "zh"), RETRIEVAL, "92.9 99.4 99.8 77.7 94.8 97.3"),
+    (("InternVL-C", "coco", "zh"), RETRIEVAL, "68.8 92.0 96.7 68.9 91.9 96.5"),
+    (("InternVL-G", "coco", "zh"), RETRIEVAL, "71.4 93.9 97.7 73.8 94.4 98.1"),
+    (("InternVL-C fine-tuned", "flickr30k", "en"), RETRIEVAL, "97.2 100 100 88.5 98.4 99.2"),
+    (("InternVL-G fine-tuned", "flickr30k", "en"), RETRIEVAL, "97.9 100 100 89.6 98.6 99.2"),
+    (("InternVL-C fine-tuned", "flickr30k", "zh"), RETRIEVAL, "96.5 99.9 100 85.2 97.0 98.5"),
+    (("InternVL-G fine-tuned", "flickr30k", "zh"), RETRIEVAL, "96.9 99.9 100 85.9 97.1 98.7"),
+    (("InternVL-C", "msrvtt", "en"), VIDEO, "44.7 68.2 78.4 40.2 63.1 74.1"),
+    (("InternVL-G", "msrvtt", "en"), VIDEO, "46.3 70.5 79.6 42.4 65.9 75.4"),
+    *(
+        ((model, "xtd", language), XTD, value)
+        for model, values in (
+            ("InternVL-C", "97.3 95.7 95.1 95.6 96.0 92.2 93.3 95.5"),
+            ("InternVL-G", "98.6 97.7 96.5 96.7 96.9 95.1 94.8 96.1"),
+        )
+        for language, value in zip(XTD_LANGUAGES, values.split(), strict=True)
+    ),
+    *(
+        (("InternVL-C", name, language), ACCURACY, value)
+        for name, language, value in (
+            ("imagenet", "en", "83.178"),
+            ("imagenet", "zh", "64.46"),
+            ("imagenet", "ja", "61.488"),
+            ("imagenet", "ar", "44.86"),
+            ("imagenet", "it", "65.686"),
+            ("imagenet-a", "en", "83.773"),
+            ("imagenet-r", "en", "95.497"),
+            ("imagenetv2", "en", "77.26"),
+            ("imagenet-sketch", "en", "73.859"),
+            ("objectnet", "en", "80.591"),
+        )
+    ),
+)
+PUBLISHED: Mapping[Key, Mapping[str, float]] = {
+    key: dict(zip(names, map(float, values.split()), strict=True)) for key, names, values in _ROWS
+}
+
+
+def reference(encoder: str, vector: str) -> str | None:
+    """The published model that an encoder's vector is compared with, by the encoder's name."""
+    if vector not in ("c", "g"):
+        return None
+    return f"InternVL-{vector.upper()}{' fine-tuned' if 'FT-364px' in encoder else ''}"
+
+
+def published(model: str | None, dataset: str, language: str) -> Mapping[str, float]:
+    """Measure -> number; empty where nothing was published."""
+    return PUBLISHED.get((model or "", dataset, language), {})

@@ -1,0 +1,92 @@
+"""Results as Markdown for people and JSON for programs."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from retrieval.evaluate.result import Result, Score
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """A table for each data set, encoder, vector and protocol, with all its languages."""
+    return "\n".join(_table(some) for some in _grouped(results))
+
+
+def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
+    """Plain data: what a `Result` holds, and each score's difference."""
+    return [
+        asdict(result)
+        | {
+            "complete": result.complete,
+            "scores": [asdict(score) | {"difference": score.difference} for score in result.scores],
+        }
+        for result in results
+    ]
+
+
+def save(results: Sequence[Result], folder: Path) -> list[Path]:
+    """Write both forms, named by data set and encoder; raises `OSError`."""
+    folder.mkdir(parents=True, exist_ok=True)
+    first = results[0]
+    base = re.sub(r"[^\w.-]+", "-", f"{first.dataset}-{first.encoder}").strip("-")
+    texts = {
+        ".md": markdown(results),
+        ".json": json.dumps(as_json(results), ensure_ascii=False, indent=1) + "\n",
+    }
+    for suffix, text in texts.items():
+        (folder / f"{base}{suffix}").write_text(text, "utf-8")
+    return [folder / f"{base}{suffix}" for suffix in texts]
+
+
+def _grouped(results: Sequence[Result]) -> list[list[Result]]:
+    groups: dict[tuple[str, str, str, str], list[Result]] = {}
+    for result in results:
+        key = (result.dataset, result.encoder, result.vector, result.protocol)
+        groups.setdefault(key, []).append(result)
+    return list(groups.values())
+
+
+def _table(results: Sequence[Result]) -> str:
+    first = results[0]
+    reference = next((result.reference for result in results if result.reference), None)
+    columns = ["language", "measure", "ours", *([reference, "difference"] if reference else [])]
+    lines = [
+        f"## {first.dataset}: {first.encoder}, vector {first.vector}",
+        "",
+        f"{first.protocol[0].upper()}{first.protocol[1:]}.",
+        "",
+        *(line for result in results for line in _notes(result)),
+        "",
+        _row(columns),
+        _row(["---"] * len(columns)),
+        *(
+            _row([result.language, *_cells(score, compared=reference is not None)])
+            for result in results
+            for score in result.scores
+        ),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _notes(result: Result) -> list[str]:
+    """What was scored, and what is missing from it."""
+    scored = ", ".join(f"{count} {what}" for what, count in result.counts.items())
+    missing = [f"  - **incomplete**: {gap}" for gap in result.gaps]
+    return [f"- {result.language}: {scored}", *missing]
+
+
+def _cells(score: Score, *, compared: bool) -> list[str]:
+    cells = [score.name, f"{score.value:.1f}"]
+    if not compared:
+        return cells
+    if score.published is None or score.difference is None:
+        return [*cells, "", ""]
+    return [*cells, f"{score.published:.1f}", f"{score.difference:+.1f}"]
+
+
+def _row(cells: Sequence[str]) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |"

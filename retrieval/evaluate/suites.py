@@ -1,0 +1,112 @@
+"""The public data sets by name, each with its protocol."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from retrieval.classify.prompts import Prompts
+from retrieval.errors import InvalidDataset
+from retrieval.evaluate.classes import evaluate_classes
+from retrieval.evaluate.dataset import Pairs
+from retrieval.evaluate.embeddings import Embeddings, ReadFrames
+from retrieval.evaluate.layouts import coco, crossmodal, flickr30k, folders, msrvtt, xtd
+from retrieval.evaluate.pairs import evaluate_images, evaluate_videos
+from retrieval.evaluate.published import XTD_LANGUAGES
+from retrieval.evaluate.result import Result
+
+MSRVTT_FRAMES = 8
+
+
+@dataclass(frozen=True)
+class Copy:
+    """A local copy of a data set, and what else its protocol may need.
+
+    `languages` are those wanted, none for all that the data set has. `annotations` is MSR-VTT's
+    list; `classes` and `templates` are files for classification.
+    """
+
+    root: Path
+    languages: Sequence[str] = ()
+    annotations: Path | None = None
+    frames: int = MSRVTT_FRAMES
+    classes: Path | None = None
+    templates: Path | None = None
+    same_names: bool = False
+
+
+@dataclass(frozen=True)
+class Suite:
+    """`run` yields a result for each language and vector; it raises `InvalidDataset`."""
+
+    summary: str
+    run: Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]
+
+
+def suite(name: str) -> Suite:
+    """Raises `InvalidDataset` naming those there are."""
+    if name not in SUITES:
+        raise InvalidDataset(f"there is no data set {name!r}, only {', '.join(SUITES)}")
+    return SUITES[name]
+
+
+def _captioned(
+    read: Callable[[Path, str], Pairs], languages: Sequence[str]
+) -> Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]:
+    def run(copy: Copy, embeddings: Embeddings, _: ReadFrames) -> Iterator[Result]:
+        for language in _wanted(copy.languages, languages):
+            yield from evaluate_images(read(copy.root, language), embeddings)
+
+    return run
+
+
+def _wanted(asked: Sequence[str], known: Sequence[str]) -> Sequence[str]:
+    unknown = [language for language in asked if language not in known]
+    if unknown:
+        raise InvalidDataset(
+            f"this data set has no captions in {', '.join(unknown)}, only in {', '.join(known)}"
+        )
+    return asked or known
+
+
+def _msrvtt(copy: Copy, embeddings: Embeddings, read_frames: ReadFrames) -> Iterator[Result]:
+    if copy.annotations is None:
+        raise InvalidDataset("MSR-VTT needs --annotations: a JSON list or the CSV of its test set")
+    _wanted(copy.languages, ["en"])
+    pairs = msrvtt.read(copy.root, copy.annotations)
+    yield from evaluate_videos(pairs, embeddings, copy.frames, read_frames)
+
+
+def _classified(name: str) -> Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]:
+    def run(copy: Copy, embeddings: Embeddings, _: ReadFrames) -> Iterator[Result]:
+        if copy.classes is None:
+            raise InvalidDataset(
+                "classification needs --classes: a file with the class names, one for each folder "
+                "in order, or 'FOLDER<tab>name'"
+            )
+        if len(copy.languages) > 1:
+            raise InvalidDataset("class names are in one language: give one --language")
+        language = copy.languages[0] if copy.languages else "en"
+        given = copy.templates
+        prompts = Prompts.read(given) if given else Prompts.in_language(language)
+        labelled = folders.read(copy.root, copy.classes, language, name, same_names=copy.same_names)
+        yield from evaluate_classes(labelled, prompts, embeddings)
+
+    return run
+
+
+SUITES: Mapping[str, Suite] = {
+    "flickr30k": Suite("1000 photos, en and zh", _captioned(flickr30k.read, ("en", "zh"))),
+    "coco": Suite("5000 photos in en, 1000 in zh", _captioned(coco.read, ("en", "zh"))),
+    "xtd": Suite("1000 photos, 8 languages", _captioned(xtd.read, XTD_LANGUAGES)),
+    "crossmodal3600": Suite(
+        "3600 photos, 36 languages", _captioned(crossmodal.read, crossmodal.LANGUAGES)
+    ),
+    "msrvtt": Suite("videos, with and without dual softmax", _msrvtt),
+    **{
+        name: Suite("images in a folder for each class", _classified(name))
+        for name in (
+            *("imagenet", "imagenet-a", "imagenet-r", "imagenetv2", "imagenet-sketch"),
+            *("objectnet", "folders"),
+        )
+    },
+}

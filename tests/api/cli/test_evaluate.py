@@ -1,0 +1,86 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.api.cli.conftest import Run
+from tests.encoders.internvl.tiny import TINY
+from tests.retrieval.evaluate import toys
+
+
+@pytest.fixture
+def flickr(tmp_path: Path) -> Path:
+    return toys.flickr30k(tmp_path / "flickr")
+
+
+def test_a_public_data_set(run: Run, flickr: Path, tmp_path: Path) -> None:
+    found = run("eval", "flickr30k", "--root", flickr, "--language", "en", "-e", "fake")
+    assert found.code == 0, found.err
+    assert "| en | image to text R@1 | 100.0 |" in found.out
+    assert "saved as" in found.err
+    asked = ("--language", "en", "-e", "fake", "--output", tmp_path / "out", "--json")
+    again = run("eval", "flickr30k", "--root", flickr, *asked)
+    (result,) = json.loads(again.out)
+    assert result["complete"]
+    assert json.loads((tmp_path / "out" / "flickr30k-fake.json").read_text()) == [result]
+
+
+def test_published_numbers_stand_beside_internvl_s(run: Run, flickr: Path) -> None:
+    found = run("eval", "flickr30k", "--root", flickr, "--language", "en", "-e", TINY, "--json")
+    assert found.code == 0, found.err
+    both = json.loads(found.out)
+    assert [(result["vector"], result["reference"]) for result in both] == [
+        ("c", "InternVL-C"),
+        ("g", "InternVL-G"),
+    ]
+    first = both[0]["scores"][0]
+    assert first["published"] == 94.7
+    assert first["difference"] == pytest.approx(first["value"] - 94.7)
+
+
+def test_an_incomplete_copy_has_its_exit_code(run: Run, flickr: Path) -> None:
+    (flickr / "Images" / "red.jpg").unlink()
+    found = run("eval", "flickr30k", "--root", flickr, "--language", "en", "-e", "fake")
+    assert found.code == 3
+    assert "**incomplete**: 1 files missing: red.jpg" in found.out
+
+
+def test_classes_and_a_wrong_list(run: Run, tmp_path: Path) -> None:
+    classes = toys.folders(tmp_path / "in", {"n1": "red", "n2": "green"})
+    asked = ("eval", "folders", "--root", tmp_path / "in", "-e", "fake")
+    assert "| en | top 1 | 100.0 |" in run(*asked, "--classes", classes).out
+    refused = run(*asked)
+    assert refused.code == 1
+    assert "classification needs --classes" in refused.err
+    classes.write_text("red\nRED\n")
+    assert "pass --same-names" in run(*asked, "--classes", classes).err
+    assert run(*asked, "--classes", classes, "--same-names").code == 0
+
+
+def test_queries_of_one_s_own(run: Run, tmp_path: Path) -> None:
+    for colour in toys.COLOURS:
+        toys.save_image(tmp_path / "media" / f"{colour}.jpg", colour)
+    assert run("ingest", tmp_path / "media", "-e", "fake", "-c", "toys").code == 0
+    queries = tmp_path / "queries.jsonl"
+    lines = [{"query": colour, "relevant": [f"{colour}.jpg"]} for colour in toys.COLOURS]
+    queries.write_text("\n".join(map(json.dumps, lines)))
+    found = run("eval", "--queries", queries, "-c", "toys")
+    assert found.code == 0, found.err
+    assert "| all | R@1, search | 100.0 |" in found.out
+    queries.write_text("red")
+    assert "line 1: not like" in run("eval", "--queries", queries, "-c", "toys").err
+
+
+@pytest.mark.parametrize(
+    "asked", [(), ("flickr30k",), ("--root", "x"), ("flickr30k", "--root", "x", "--queries", "y")]
+)
+def test_what_to_give_is_said(run: Run, asked: tuple[str, ...]) -> None:
+    found = run("eval", *asked)
+    assert found.code == 2
+    assert "give a data set and --root, or --queries" in " ".join(found.err.split())
+
+
+def test_an_unknown_data_set_is_refused(run: Run, tmp_path: Path) -> None:
+    found = run("eval", "sketches", "--root", tmp_path, "-e", "fake")
+    assert found.code == 1
+    assert "there is no data set 'sketches', only flickr30k" in found.err
