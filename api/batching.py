@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.batcher import Batcher, BatchOptions, Timed
+from api.patience import PATIENCE
 from encoders import Encoder, EncoderInfo, InvalidInput, Pixels, Preprocess, RGBImage, Vectors
 from encoders.base import Ability
 from encoders.workers import WorkerEncoder
@@ -59,6 +60,7 @@ class BatchingEncoder:
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         if len(texts) >= self._options.max_batch:
+            PATIENCE.get().check()  # one of many calls, perhaps, as for the prompts of many classes
             with self._device:
                 return self._encoder.encode_texts(texts)
         known = {text: rows for text in texts if (rows := self._known.get(text)) is not None}

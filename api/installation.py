@@ -9,8 +9,8 @@ from api.batcher import Timed
 from api.batching import BatchingEncoder
 from api.roots import Roots
 from api.settings import Settings, Towers
-from encoders import BOTH, LoadOptions, Modality, load_encoder
-from indexer import Collection, LocalStore, Schema, Store
+from encoders import BOTH, LoadOptions, Modality, RGBImage, load_encoder
+from indexer import Collection, Hit, LocalStore, Schema, Store, UnknownCollection
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
 from retrieval.classify import ClassifierCache, Probes
@@ -45,14 +45,17 @@ class Installation:
 
     @cached_property
     def store(self) -> Store:
-        settings = self.settings
-        if settings.qdrant_url is None:
-            return LocalStore(settings.data)
+        url = self.settings.qdrant_url
+        return LocalStore(self.settings.data) if url is None else self.qdrant_store(url)
+
+    def qdrant_store(self, url: str) -> Store:
+        """The collections on a Qdrant server, with the settings there are for it."""
         from indexer.qdrant.store import QdrantStore  # its client takes a second to import
 
+        settings = self.settings
         secret = settings.qdrant_api_key
         return QdrantStore(
-            settings.qdrant_url,
+            url,
             settings.data,
             api_key=secret.get_secret_value() if secret else None,
             prefer_grpc=settings.qdrant_grpc,
@@ -105,14 +108,18 @@ class Installation:
 
     def collection(self) -> Collection | None:
         """The one of the settings, where there is one."""
-        name = self.settings.collection
-        return self.store.open(name) if name in self.store.names() else None
+        return self.existing(self.settings.collection)
 
     def open_or_create(self, name: str) -> Collection:
         """The collection of that name, made for `encoder()` if it is new."""
-        if name in self.store.names():
+        return self.existing(name) or self.create(name)
+
+    def existing(self, name: str) -> Collection | None:
+        """The collection of that name or alias, if there is one."""
+        try:
             return self.store.open(name)
-        return self.create(name)
+        except UnknownCollection:
+            return None
 
     def create(self, name: str) -> Collection:
         """A new collection for `encoder()`; raises `CollectionExists`."""
@@ -126,7 +133,13 @@ class Installation:
         Raises `UnknownCollection`, and `EncoderMismatch` where the settings name another encoder.
         """
         collection = self.store.open(name)
-        return Searcher(collection, self.encoder(collection))
+        return Searcher(collection, self.encoder(collection), self._show)
+
+    def _show(self, hit: Hit) -> RGBImage | None:
+        """What stands for a point, for a model that looks at it."""
+        from api.stored import picture_of  # imports what reads media
+
+        return picture_of(self, hit)
 
     def _load(self, name: str) -> BatchingEncoder:
         with self._loading:

@@ -3,13 +3,14 @@
 import os
 import re
 import stat
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from api.installation import Installation
 from api.problems import Refusal
-from indexer import Record
-from ingestion.items import local_path
+from indexer import Collection, Record
+from ingestion.items import Item, local_path
 
 UPLOAD = re.compile(r"media:([0-9a-f]{16,128})")
 UNKNOWN_TYPE = "application/octet-stream"
@@ -77,6 +78,14 @@ class Originals:
     def upload(self, content_hash: str) -> Path:
         """Where an upload of that hash is kept."""
         return self._installation.media / content_hash[:2] / content_hash
+
+    def items(self, collection: Collection) -> Iterator[Item]:
+        """The file of every asset that was ingested or uploaded, as it could be ingested again."""
+        for row in collection.ledger.rows("done"):
+            upload = UPLOAD.fullmatch(row.asset)
+            path = self.upload(upload[1]) if upload else local_path(row.asset)
+            if path is not None:
+                yield Item(row.asset, path)
 
     def _ingested(self, record: Record) -> Path:
         path = local_path(record.asset)

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import numpy as np
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from PIL import Image
@@ -11,10 +12,17 @@ from pydantic_core import from_json
 from starlette.datastructures import FormData
 
 from api.problems import Refusal
-from api.schemas import HitOut, PictureRequest, QueryPart, SearchAnswer, SearchRequest
+from api.schemas import (
+    PictureRequest,
+    QueryPart,
+    SearchAnswer,
+    SearchLink,
+    SearchOptions,
+    SearchRequest,
+)
 from ingestion import Limits, load_image
-from retrieval import Answer, Found, Part, Query
-from retrieval.query import MAX_PARTS
+from retrieval import Answer, Part, Query
+from retrieval.query import MAX_PARTS, MINUS, parse_filter
 
 BodyModel = TypeVar("BodyModel", bound=BaseModel)
 PictureModel = TypeVar("PictureModel", bound=PictureRequest)
@@ -76,22 +84,30 @@ def to_query(request: SearchRequest, pictures: Sequence[bytes], limits: Limits) 
     """Decode the pictures; those sent as files weigh 1. Raises `MediaError`, `InvalidQuery`."""
     parts = [_part(part, limits) for part in request.parts]
     parts += [Part(image=_picture(picture, limits)) for picture in pictures]
-    return Query(parts, request.filter, request.limit, request.group, request.vector)
+    return Query(parts, request.filter, **_options(request))
+
+
+def from_link(link: SearchLink) -> Query:
+    """Raises `InvalidQuery`, `InvalidFilter`."""
+    parts = [Part(text=link.q)] if link.q is not None else []
+    parts += [Part(point=point) for point in link.point]
+    parts += [Part(text=text, weight=MINUS) for text in link.minus]
+    tree = None if link.filter is None else parse_filter(link.filter, "filter")
+    return Query(parts, tree, **_options(link))
+
+
+def _options(request: SearchOptions) -> dict[str, Any]:
+    return {name: getattr(request, name) for name in SearchOptions.model_fields}
 
 
 def to_answer(answer: Answer) -> SearchAnswer:
-    return SearchAnswer(
-        hits=[_hit(found) for found in answer.hits],
-        good_match=answer.good_match,
-        warnings=answer.warnings,
-        took_ms=answer.took_ms,
-    )
+    return SearchAnswer.model_validate(answer, from_attributes=True)
 
 
 def _part(part: QueryPart, limits: Limits) -> Part:
-    if part.image is None:
-        return Part(weight=part.weight, text=part.text, point=part.point)
-    return Part(weight=part.weight, image=_picture(part.image, limits))
+    image = None if part.image is None else _picture(part.image, limits)
+    vector = None if part.vector is None else np.array(part.vector, np.float32)
+    return Part(part.weight, part.text, image, part.point, vector)
 
 
 def _picture(data: bytes, limits: Limits) -> Image.Image:
@@ -99,10 +115,6 @@ def _picture(data: bytes, limits: Limits) -> Image.Image:
     picture = load_image(data, limits, SIDE)
     picture.thumbnail((2 * SIDE, 2 * SIDE))
     return picture
-
-
-def _hit(found: Found) -> HitOut:
-    return HitOut.model_validate(found, from_attributes=True)
 
 
 def _parse(model: type[BodyModel], body: str | bytes, **beside: object) -> BodyModel:

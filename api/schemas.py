@@ -2,13 +2,14 @@
 
 import base64
 import binascii
+from datetime import datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
 from indexer import Filter
-from retrieval.query import MAX_PARTS, MAX_TEXT
+from retrieval.query import MAX_CANDIDATES, MAX_PARTS, MAX_RERANK, MAX_TEXT
 
 MAX_LIMIT = 250
 
@@ -26,6 +27,7 @@ def _decoded(value: object) -> bytes:
         raise ValueError("not base64 (and a data: URI is not taken)") from None
 
 
+Floats = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=65_536)]
 Base64 = Annotated[bytes, PlainValidator(_decoded, json_schema_input_type=str)]
 FilterTree = Annotated[Filter, PlainValidator(Filter.parse, json_schema_input_type=Filter)]
 """Checked by the indexer, whose messages name the place and what exists there."""
@@ -60,27 +62,101 @@ class CollectionList(BaseModel):
     default: str | None = Field(description="The one to use when none is named.")
 
 
+class AliasTarget(Request):
+    collection: str = Field(examples=["holidays"])
+
+
+class Alias(BaseModel):
+    alias: str
+    collection: str
+
+
+class AliasList(BaseModel):
+    aliases: list[Alias]
+
+
+class Snapshot(BaseModel):
+    """A backup of a collection; `created` in UTC."""
+
+    name: str
+    collection: str = Field(description="The collection it was taken of.")
+    points: int
+    bytes: int
+    created: datetime
+
+
+class SnapshotList(BaseModel):
+    snapshots: list[Snapshot]
+
+
+class RestoreRequest(Request):
+    name: str | None = Field(None, description="For the collection; the one it had by default.")
+
+
+class Compaction(BaseModel):
+    points: int = Field(description="How many dead points are gone.")
+    before: int = Field(description="Bytes on disk.")
+    after: int
+
+
+class Verification(BaseModel):
+    bytes: int | None = Field(description="Bytes of vectors that are as they were written.")
+    damage: str | None = Field(description="What is wrong; null where nothing is.")
+
+
 class QueryPart(Request):
-    """Exactly one of text, point and image; a negative weight steers away from it."""
+    """Exactly one of text, point, image and vector; a negative weight steers away from it."""
 
     text: str | None = Field(None, max_length=MAX_TEXT, description="In any language.")
     point: UUID | None = Field(None, description="A stored point's id.")
     image: Base64 | None = Field(None, description="A picture file in base64.")
+    vector: Floats | None = Field(
+        None, description="Numbers of the space that is searched, of any norm but 0."
+    )
     weight: float = Field(1.0, ge=-100, le=100, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _one(self) -> "QueryPart":
-        if sum(value is not None for value in (self.text, self.point, self.image)) != 1:
-            raise ValueError("give exactly one of text, point and image")
+        given = (self.text, self.point, self.image, self.vector)
+        if sum(value is not None for value in given) != 1:
+            raise ValueError("give exactly one of text, point, image and vector")
         return self
 
 
-class SearchRequest(Request):
-    parts: list[QueryPart] = Field([], max_length=MAX_PARTS)
-    filter: FilterTree | None = None
+class SearchOptions(Request):
+    """How to answer, whatever is asked."""
+
     limit: int = Field(10, ge=1, le=MAX_LIMIT)
     group: bool = Field(True, description="One hit per file, with its moments, or one per point.")
-    vector: str | None = Field(None, description="The vector name to search.")
+    vector: str | None = Field(
+        None, description="Search by this vector name alone; else the collection decides."
+    )
+    cursor: str | None = Field(
+        None, max_length=100_000, description="`next` of an answer to the same request."
+    )
+    candidates: int | None = Field(
+        None, ge=1, le=MAX_CANDIDATES, description="How many of its best a stage hands to the next."
+    )
+    rerank: int = Field(
+        0, ge=0, le=MAX_RERANK, description="Compare so many pictures with the text, one by one."
+    )
+    collapse: bool = Field(False, description="Show one of near-duplicates.")
+    diversity: float = Field(0, ge=0, le=1, description="Prefer hits unlike those before them.")
+    explain: bool = Field(False, description="List what was done, in `stages`.")
+
+
+class SearchRequest(SearchOptions):
+    parts: list[QueryPart] = Field([], max_length=MAX_PARTS)
+    filter: FilterTree | None = None
+
+
+class SearchLink(SearchOptions):
+    """A search in an address."""
+
+    q: str | None = Field(None, max_length=MAX_TEXT, description="The text.")
+    minus: list[str] = Field([], max_length=MAX_PARTS, description="Texts to stay away from.")
+    point: list[UUID] = Field([], max_length=MAX_PARTS, description="Stored points' ids.")
+    filter: str | None = Field(None, max_length=100_000, description="A filter as JSON.")
 
 
 class MomentOut(BaseModel):
@@ -93,15 +169,32 @@ class MomentOut(BaseModel):
     score: float
 
 
+class SpanOut(BaseModel):
+    start: float
+    end: float
+    score: float
+
+
 class HitOut(BaseModel):
     id: UUID
     asset: str
     score: float = Field(description="Cosine to the query, -1 to 1.")
     payload: Payload
+    scores: dict[str, float] = Field(description="What each stage gave it.")
     good_match: bool | None = Field(
         description="Whether the score is that of a good match; null where that was never measured."
     )
     moments: list[MomentOut]
+    timeline: list[SpanOut] = Field(description="A video's scores from beginning to end.")
+    duplicates: list[UUID] = Field(description="Near-duplicates that this hit stands for.")
+
+
+class StageOut(BaseModel):
+    name: str
+    using: str = Field(description="With what, e.g. a vector name.")
+    count: int = Field(description="How many things it left or worked on.")
+    took_ms: float
+    note: str
 
 
 class SearchAnswer(BaseModel):
@@ -111,6 +204,8 @@ class SearchAnswer(BaseModel):
     )
     warnings: list[str]
     took_ms: dict[str, float]
+    next: str | None = Field(description="Give it as `cursor` to go on; null at the end.")
+    stages: list[StageOut] = Field(description="What was done, in order, if `explain` asked.")
 
 
 class PointOut(BaseModel):

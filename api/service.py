@@ -35,6 +35,7 @@ class Service:
     media: Lane = field(default_factory=lambda: Lane(threads=4, waiting=1_000))
     writes: Lane = field(default_factory=lambda: Lane(threads=2, waiting=64))
     segmenting: Lane = field(default_factory=lambda: Lane(threads=1, waiting=32))
+    maintenance: Lane = field(default_factory=lambda: Lane(threads=1, waiting=8))
     ready: bool = False
 
     def __post_init__(self) -> None:

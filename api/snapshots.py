@@ -7,7 +7,7 @@ from pathlib import Path
 from indexer import LocalCollection, LocalStore, Store, Unsupported
 from indexer.base import Collection
 
-NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}-\d{8}T\d{6}Z\.tar")
+NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}-\d{8}T\d{9}Z\.tar")
 
 
 class Snapshots:
@@ -18,7 +18,8 @@ class Snapshots:
 
     def new(self, collection: str) -> Path:
         """Where the next snapshot of a collection goes."""
-        return self._folder / f"{collection}-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+        time = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"[:-3]
+        return self._folder / f"{collection}-{time}Z.tar"
 
     def all(self) -> list[Path]:
         """Those there are, in order."""

@@ -9,7 +9,8 @@ from api.installation import Installation
 from api.media import Gone, Originals
 from api.problems import Refusal
 from api.thumbnails import Thumbnails
-from indexer import Record
+from indexer import Hit, Record
+from ingestion import Limits, MediaError
 
 
 class Stored:
@@ -44,3 +45,15 @@ class Stored:
             return self._originals.find(record).path
         except Gone as error:
             raise Refusal(410, "gone", f"point {record.id}: {error}") from error
+
+
+def picture_of(installation: Installation, hit: Hit) -> Image.Image | None:
+    """What stands for a point, RGB, at most 560 pixels a side; None where that cannot be had."""
+    limits = Limits(max_pixels=installation.settings.max_image_pixels)
+    thumbnails = Thumbnails(installation.media, Originals(installation), limits)
+    try:
+        path = thumbnails.get(Record(hit.id, hit.asset, hit.payload), "grid")
+    except (Gone, MediaError, Refusal):
+        return None
+    with Image.open(path) as image:
+        return image.convert("RGB")

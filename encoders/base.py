@@ -91,6 +91,14 @@ class Encoder(Protocol):
         ...
 
 
+class Matcher(Protocol):
+    """What an encoder with the ability `match` is besides."""
+
+    def match(self, images: Sequence[RGBImage], texts: Sequence[str]) -> NDArray[np.float32]:
+        """Probability `[n]`, 0 to 1, that the i-th image and the i-th text belong together."""
+        ...
+
+
 def unit(rows: NDArray[np.floating]) -> NDArray[np.float32]:
     """Rows scaled to norm 1 in float32, `[n, dim]`; a zero row stays zero."""
     single = np.asarray(rows, dtype=np.float32)

@@ -20,6 +20,7 @@ from indexer.errors import (
     CollectionBusy,
     CollectionDamaged,
     CollectionExists,
+    CopyDiffers,
     IndexerError,
     InvalidArchive,
     InvalidFilter,
@@ -55,6 +56,8 @@ from indexer.filters import (
 from indexer.ledger import Ledger, LedgerRow, Status
 from indexer.local.collection import LocalCollection
 from indexer.local.compact import Compacted
+from indexer.local.info import VectorIndex
+from indexer.local.options import IndexOptions
 from indexer.local.snapshot import Manifest
 from indexer.local.store import LocalStore
 from indexer.local.usage import Usage
@@ -68,6 +71,7 @@ __all__ = [
     "CollectionExists",
     "Compacted",
     "Condition",
+    "CopyDiffers",
     "DatetimeRange",
     "Filter",
     "GeoBoundingBox",
@@ -76,6 +80,7 @@ __all__ = [
     "GeoRadiusCondition",
     "HasId",
     "Hit",
+    "IndexOptions",
     "IndexerError",
     "InvalidArchive",
     "InvalidFilter",
@@ -113,5 +118,6 @@ __all__ = [
     "UnknownCollection",
     "Unsupported",
     "Usage",
+    "VectorIndex",
     "point_id",
 ]

@@ -84,10 +84,17 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Hits ordered by (-score, id), and what the caller should know about them."""
+    """Hits ordered by (-score, id), and what the caller should know about them.
+
+    `exact` says whether no better point can have been missed, `way` how they were found: `scan` of
+    all points, `filter` (only those that match were looked at), `segments` of an approximate index,
+    or `server`.
+    """
 
     hits: list[Hit]
     warnings: list[str] = field(default_factory=list)
+    exact: bool = True
+    way: str = "scan"
 
 
 @dataclass(frozen=True)
@@ -111,6 +118,11 @@ class Collection(Protocol):
 
     @property
     def name(self) -> str: ...
+
+    @property
+    def uid(self) -> UUID:
+        """Its own: a collection that is made anew under the same name has another."""
+        ...
 
     @property
     def schema(self) -> Schema: ...
@@ -201,8 +213,14 @@ class Collection(Protocol):
         vector: str = "default",
         filter: Filter | None = None,  # noqa: A002
         limit: int = 10,
+        effort: float | None = None,
+        recall: float | None = None,
     ) -> SearchResult:
-        """The `limit` points of highest cosine to `query` `[dim]`, of any norm but zero."""
+        """The `limit` points of highest cosine to `query` `[dim]`, of any norm but zero.
+
+        An index may miss some of them. `effort`, 0 to 1, says how hard to look: at 1 the answer is
+        exact. Or `recall`, 0 to 1, says what share of them to find on average; not both.
+        """
         ...
 
 

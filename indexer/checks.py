@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.base import Schema
-from indexer.errors import CollectionExists, InvalidName, InvalidQuery, UnknownCollection
+from indexer.errors import (
+    CollectionExists,
+    InvalidName,
+    InvalidQuery,
+    SchemaMismatch,
+    UnknownCollection,
+)
 from indexer.points import unit
 
 MAX_LIMIT = 10_000
@@ -66,6 +72,30 @@ def check_schema(schema: Schema) -> None:
             )
 
 
+def check_same(source: Schema, target: Schema, name: str) -> None:
+    """Raises `SchemaMismatch` where the collection `name` could not hold vectors of `source`.
+
+    Fingerprints are compared in the parts that both have.
+    """
+    if dict(source.vectors) != dict(target.vectors):
+        raise SchemaMismatch(
+            f"collection {name!r} has vectors {_dims(target)}; these are {_dims(source)}"
+        )
+    common = source.fingerprint.keys() & target.fingerprint.keys()
+    differing = sorted(
+        part for part in common if source.fingerprint[part] != target.fingerprint[part]
+    )
+    if differing:
+        raise SchemaMismatch(
+            f"collection {name!r} was made by another encoder (its {', '.join(differing)} part "
+            "differs), so that distances would mean nothing: choose another name"
+        )
+
+
+def _dims(schema: Schema) -> str:
+    return ", ".join(f"{name} {dim}" for name, dim in schema.vectors.items())
+
+
 def widened(
     schema: Schema, name: str, dim: int, encoder: str | None, fingerprint: Mapping[str, str] | None
 ) -> Schema:
@@ -109,3 +139,13 @@ def check_limit(limit: int) -> None:
     """Raises `InvalidQuery` unless it is from 1 to `MAX_LIMIT`."""
     if isinstance(limit, bool) or not isinstance(limit, int) or not 1 <= limit <= MAX_LIMIT:
         raise InvalidQuery(f"the limit must be from 1 to {MAX_LIMIT}; got {limit!r}")
+
+
+def check_effort(effort: float | None, recall: float | None) -> None:
+    """Raises `InvalidQuery` unless at most one of them is given, from 0 to 1."""
+    if effort is not None and recall is not None:
+        raise InvalidQuery("give either an effort or a recall")
+    for name, value in (("effort", effort), ("recall", recall)):
+        known = value is None or (isinstance(value, int | float) and not isinstance(value, bool))
+        if not known or (value is not None and not 0 <= value <= 1):
+            raise InvalidQuery(f"{name} must be from 0 to 1; got {value!r}")

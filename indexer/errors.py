@@ -9,6 +9,7 @@ IndexerError
 ├── InvalidQuery           a query vector, limit or cursor that cannot be answered
 ├── InvalidArchive         a snapshot or an export that is not ours, incomplete, or was changed
 ├── SchemaMismatch         vectors of another encoder, name or dimension than a collection's
+├── CopyDiffers            a copy does not hold what its source does
 ├── Unsupported            what this engine, or this machine without an optional part, cannot do
 ├── CollectionBusy         another writer held the lock too long (the message names it); try again
 ├── StorageError           the disk failed, is full, or is of a kind we cannot trust
@@ -52,6 +53,10 @@ class InvalidArchive(IndexerError):
 
 class SchemaMismatch(IndexerError):
     """Vectors of another encoder, name or dimension than those of a collection."""
+
+
+class CopyDiffers(IndexerError):
+    """A copy does not hold what its source does: one of them was written to meanwhile."""
 
 
 class Unsupported(IndexerError):

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from ingestion.errors import NothingFound as NothingFound
     from ingestion.errors import NotMedia as NotMedia
     from ingestion.errors import PathNotFound as PathNotFound
+    from ingestion.filling import backfill as backfill
     from ingestion.folder import walk as walk
     from ingestion.gone import below as below
     from ingestion.gone import forget as forget
@@ -35,6 +36,7 @@ _HOMES = {
     "dryrun": "Plan plan",
     "errors": "DecoderLost DecoderUnfit EncodingStopped IngestError MediaError NotMedia "
     "NothingFound PathNotFound",
+    "filling": "backfill",
     "folder": "walk",
     "gone": "below forget vanished",
     "images": "load_image",

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion.errors import MediaError
+from ingestion.heartbeat import beat
+
+EXACT = 1e-3  # seconds within which times are the same
+LOOK_BACK = (0.0, 2.0, 10.0)  # seconds before a time to seek to, in turn, until it is reached
 
 RGBFrame = NDArray[np.uint8]
 Opened = tuple[Any, Any]
@@ -69,11 +74,30 @@ def decoded(video: Opened, clock: Clock) -> Iterator[tuple[float, Any]]:
             return
         if packet is None:
             return
+        beat()
         for frame in frames:
             time = clock.time(number, frame)
             number += 1
             if time is not None:
                 yield time, frame
+
+
+def decoded_from(video: Opened, clock: Clock, seconds: float) -> Iterator[tuple[float, Any]]:
+    """As `decoded`, from a key frame shown at `seconds` or before it, where the container seeks.
+
+    It seeks by the time of decoding, which may lead to a key frame that is shown later.
+    """
+    container, stream = video
+    frames = decoded(video, clock)
+    for look_back in (*LOOK_BACK, seconds) if clock.rate is None and seconds > 0 else ():
+        target = clock.start + max(seconds - look_back, 0.0)
+        container.seek(round(target / stream.time_base), stream=stream)
+        frames = decoded(video, clock)
+        first = list(islice(frames, 1))
+        frames = chain(first, frames)
+        if first and first[0][0] <= seconds + EXACT:
+            break
+    return frames
 
 
 def upright(frame: Any) -> RGBFrame:  # noqa: ANN401

@@ -5,7 +5,7 @@ What may go wrong with a file goes wrong in another process; here that process i
 
 import logging
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 from encoders import EncoderInfo
@@ -13,8 +13,19 @@ from indexer.base import Collection, Record
 from indexer.ledger import Status
 from ingestion.crew import Helper
 from ingestion.errors import MediaError, NotMedia
-from ingestion.jobs import Frame, Job, Outcome
-from ingestion.messages import IMAGE, Answer, Described, Looked, Order, Refused, Shown
+from ingestion.jobs import Frame, Job, Outcome, Partial
+from ingestion.messages import (
+    IMAGE,
+    Answer,
+    Described,
+    Finished,
+    Looked,
+    Order,
+    Part,
+    PoolKey,
+    Refused,
+    Shown,
+)
 from ingestion.options import Fingerprints, IngestOptions
 from ingestion.patience import Patience
 from ingestion.payloads import point_payload
@@ -37,13 +48,15 @@ class Decoder:
         meter: Meter,
         patience: Patience,
     ) -> None:
+        self._collection = collection
         self._window = window
         self._meter = meter
+        self._patience = patience
         self._current = Fingerprints.of(info, options)
         names = tuple(collection.schema.vectors)
         self._twins = Twins(collection, names, self._current.image, patience)
 
-    def decode(self, job: Job, helper: Helper) -> Iterator[Frame | Outcome]:
+    def decode(self, job: Job, helper: Helper) -> Iterator[Frame | Partial | Outcome]:
         """The frames of a file, then its outcome; whatever is wrong with the file is in that.
 
         Each frame's cost has been taken from the window.
@@ -65,18 +78,35 @@ class Decoder:
         case.content_hash = looked.content_hash
         if looked.kind == "video":
             case.fingerprint = self._current.video
-        elif not case.is_known():
-            case.twin = self._twins.find(case.job, looked.content_hash)
-        order = Order(pixels=not case.is_known() and case.twin is None)
-        if order.pixels:
+        if case.is_known():
+            return Order(pixels=False)
+        if looked.kind == "video":
+            finished = self._finished(case)
+            case.staged.update(finished)
+            return Order(finished=finished)
+        case.twin = self._twins.find(case.job, looked.content_hash)
+        if case.twin is None:
             case.held = self._take(looked.cost)
-        return order
+        return Order(pixels=case.twin is None)
 
-    def _heed(self, case: "_Case", answer: Answer) -> Frame | Outcome:
+    def _finished(self, case: "_Case") -> Finished:
+        """The segments that an interrupted run has staged, of this very content and options."""
+        asset = case.job.item.asset
+        records = self._patience(lambda: self._collection.staged(asset))
+        return {
+            ("segment", round(1000 * record.payload["start"])): record.payload
+            for record in records
+            if case.marks.items() <= record.payload.items()
+        }
+
+    def _heed(self, case: "_Case", answer: Answer) -> Frame | Partial | Outcome:
         match answer:
             case Shown(pixels, pools):
                 self._charge(case, pixels.nbytes)
                 return Frame(case.job, pixels, pools, pixels.nbytes)
+            case Part(points):
+                case.staged.update(points)
+                return Partial(case.job, {key: says | case.marks for key, says in points.items()})
             case Described():
                 return case.described(answer)
             case Refused(status, reason, trace):
@@ -106,6 +136,12 @@ class _Case:
     content_hash: str = ""
     twin: Record | None = None
     held: int = 0
+    staged: set[PoolKey] = field(default_factory=set)
+
+    @property
+    def marks(self) -> dict[str, str]:
+        """What a staged point says of what it was made from, and how."""
+        return {"content_hash": self.content_hash, "fingerprint": self.fingerprint}
 
     def is_known(self) -> bool:
         """Whether the points in the collection are of this very content, made the same way."""
@@ -130,7 +166,7 @@ class _Case:
             key: point_payload(key[0], self.job, self.content_hash, media)
             for key, media in seen.items()
         }
-        return replace(outcome, points=points)
+        return replace(outcome, points=points, staged=self.staged & points.keys())
 
     def outcome(self, status: Status, reason: str = "") -> Outcome:
         return Outcome(self.job, status, reason, self.content_hash, self.fingerprint)

@@ -3,21 +3,22 @@
 import logging
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from encoders import Encoder, EncoderError, InvalidInput, TowerNotLoaded, Vectors, unit
-from indexer.base import Point, point_id
+from indexer.base import Payload, Point, point_id
 from ingestion.errors import EncodingStopped
-from ingestion.jobs import Frame, Job, Outcome
+from ingestion.jobs import Frame, Job, Outcome, Partial
 from ingestion.messages import PoolKey
 from ingestion.pipes import Finished, Pipe, Window
 from ingestion.progress import Meter
 
 log = logging.getLogger(__name__)
+Message = Frame | Partial | Outcome
 LINGER = 0.05  # seconds without news after which a batch goes as it is
 HOPELESS = 16  # single images in a row that the encoder failed on: more than bad luck
 
@@ -27,6 +28,14 @@ class Encoded:
     """An outcome and the points it has, their vectors of unit norm."""
 
     outcome: Outcome
+    points: list[Point]
+
+
+@dataclass(frozen=True)
+class Staged:
+    """Points of a file that has more to come."""
+
+    job: Job
     points: list[Point]
 
 
@@ -41,8 +50,8 @@ class EncodeStage:
     names: Sequence[str]
     batch_size: int
     window: Window
-    source: Pipe[Frame | Outcome]
-    target: Pipe[Encoded]
+    source: Pipe[Message]
+    target: Pipe[Encoded | Staged]
     meter: Meter
     _pools: dict[Job, "_Pools"] = field(default_factory=dict)
     _failures: int = 0
@@ -54,18 +63,21 @@ class EncodeStage:
             rows = iter(self._encode(frames))
             self.window.give_back(sum(frame.cost for frame in frames))
             for message in batch:
-                if isinstance(message, Frame):
-                    self._pool(message, next(rows))
-                else:
-                    self.target.put(self._finish(message))
+                match message:
+                    case Frame():
+                        self._pool(message, next(rows))
+                    case Partial():
+                        self.target.put(self._stage(message))
+                    case Outcome():
+                        self.target.put(self._finish(message))
         self.target.finish()
 
-    def _batches(self) -> Iterator[list[Frame | Outcome]]:
+    def _batches(self) -> Iterator[list[Message]]:
         """Messages in order, with up to `batch_size` frames; fewer when none come for a while.
 
         Outcomes wait only for frames before them, and never in great number.
         """
-        batch: list[Frame | Outcome] = []
+        batch: list[Message] = []
         frames = 0
         while True:
             try:
@@ -124,19 +136,33 @@ class EncodeStage:
         for key in frame.pools:
             pools.add(key, row)
 
+    def _stage(self, partial: Partial) -> Staged:
+        pools = self._pools.setdefault(partial.job, _Pools())
+        if pools.reason:
+            return Staged(partial.job, [])
+        vectors = {key: pools.pop(key) for key in partial.points}
+        return Staged(partial.job, _points(partial.job, partial.points, vectors))
+
     def _finish(self, outcome: Outcome) -> Encoded:
         pools = self._pools.pop(outcome.job, _Pools())
         if outcome.status != "done" or outcome.touched:
             return Encoded(outcome, [])
         if pools.reason:
             return Encoded(replace(outcome, status="failed", reason=pools.reason), [])
-        asset = outcome.job.item.asset
-        vectors = {key: outcome.vectors.get(key) or pools.mean(key) for key in outcome.points}
-        points = [
-            Point(point_id(asset, *key), asset, vectors[key], payload)
-            for key, payload in outcome.points.items()
-        ]
-        return Encoded(outcome, points)
+        missing = outcome.points.keys() - outcome.vectors.keys() - outcome.staged
+        vectors = {**outcome.vectors} | {key: pools.pop(key) for key in missing}
+        return Encoded(outcome, _points(outcome.job, outcome.points, vectors))
+
+
+def _points(
+    job: Job, payloads: Mapping[PoolKey, Payload], vectors: Mapping[PoolKey, Vectors]
+) -> list[Point]:
+    """Those without vectors have them in the collection already."""
+    asset = job.item.asset
+    return [
+        Point(point_id(asset, *key), asset, vectors.get(key, {}), payload)
+        for key, payload in payloads.items()
+    ]
 
 
 def _is_final(error: Exception) -> bool:
@@ -160,6 +186,6 @@ class _Pools:
         for name, values in row.items():
             sums[name] = sums[name] + values if name in sums else values
 
-    def mean(self, key: PoolKey) -> Vectors:
-        """The unit vector of the mean, which is that of the sum."""
-        return {name: unit(values) for name, values in self._sums[key].items()}
+    def pop(self, key: PoolKey) -> Vectors:
+        """The unit vector of the mean, which is that of the sum; it is needed no more."""
+        return {name: unit(values) for name, values in self._sums.pop(key).items()}

@@ -2,7 +2,7 @@
 
 import stat as stats
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -65,12 +65,20 @@ class Frame:
 
 
 @dataclass(frozen=True)
+class Partial:
+    """Points of a file whose frames have all come, though more of the file will: their payloads."""
+
+    job: Job
+    points: Mapping[PoolKey, dict[str, Any]]
+
+
+@dataclass(frozen=True)
 class Outcome:
     """What came of a file; it follows the file's last frame.
 
     `points` holds the payload of each point; `vectors` the unit vectors `[dim]` of those that need
-    no encoding. `touched`: the content is what the ledger has, only its time is new; the payloads
-    are empty.
+    no encoding, `staged` names those whose vectors are staged. `touched`: the content is what the
+    ledger has, only its time is new; the payloads are empty.
     """
 
     job: Job
@@ -80,6 +88,7 @@ class Outcome:
     fingerprint: str = ""
     points: Mapping[PoolKey, dict[str, Any]] = field(default_factory=dict)
     vectors: Mapping[PoolKey, Vectors] = field(default_factory=dict)
+    staged: Set[PoolKey] = frozenset()
     touched: bool = False
 
     def row(self) -> LedgerRow:

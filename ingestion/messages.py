@@ -1,7 +1,7 @@
 """What the pipeline and the processes that decode for it say to each other."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:  # a process that decodes starts faster without the indexer
 
 PoolKey = tuple["Kind", int]
 """A point of a file: its kind and its start in milliseconds."""
+
+Finished = Mapping[PoolKey, Mapping[str, Any]]
+"""Segments of a video that are finished, and what was said of them in a `Part`."""
 
 IMAGE: PoolKey = ("image", 0)
 WHOLE: PoolKey = ("video", 0)
@@ -57,9 +60,13 @@ class Looked:
 
 @dataclass(frozen=True)
 class Order:
-    """To the process: go on with the file. Without `pixels`, only tell what its points say."""
+    """To the process: go on with the file. Without `pixels`, only tell what its points say.
+
+    `finished` are segments of a video that need not be read again, and what was said of them.
+    """
 
     pixels: bool = True
+    finished: Finished = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -68,6 +75,13 @@ class Shown:
 
     pixels: "Pixels"
     pools: tuple[PoolKey, ...]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Segments of a video whose frames have all been shown: what each of their points says."""
+
+    points: Mapping[PoolKey, dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -94,6 +108,6 @@ class Rest:
     seconds: float = 60.0
 
 
-Answer = Shown | Described | Refused
+Answer = Shown | Part | Described | Refused
 Decide = Callable[[Looked], Order]
 """What the pipeline makes of a file once it was looked at."""

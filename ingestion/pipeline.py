@@ -9,11 +9,11 @@ from encoders import Encoder, EncoderMismatch, require_same
 from indexer.base import Collection
 from ingestion.crew import Crew
 from ingestion.decoding import Decoder
-from ingestion.encoding import Encoded, EncodeStage
+from ingestion.encoding import Encoded, EncodeStage, Message, Staged
 from ingestion.errors import IngestError
 from ingestion.feeding import FeedStage
 from ingestion.items import Item
-from ingestion.jobs import Frame, Job, Outcome
+from ingestion.jobs import Job
 from ingestion.messages import Setup
 from ingestion.options import Fingerprints, IngestOptions
 from ingestion.patience import Patience
@@ -73,8 +73,8 @@ class _Pipeline:
         self._window = Window(options.window_bytes)
         self._patience = Patience()
         self._jobs: Pipe[Job] = Pipe(4 * workers)
-        self._messages: Pipe[Frame | Outcome] = Pipe(4096, producers=workers)
-        self._encoded: Pipe[Encoded] = Pipe(1024)
+        self._messages: Pipe[Message] = Pipe(4096, producers=workers)
+        self._encoded: Pipe[Encoded | Staged] = Pipe(1024)
         self._news: Pipe[News] = Pipe(1024)
         self._meters = Meters(Meter(workers), Meter(), Meter())
         self._crew = Crew(Setup(encoder.preprocess, options.limits, options.video))

@@ -19,6 +19,7 @@ from ingestion.messages import (
     Decide,
     Described,
     Looked,
+    Part,
     Refused,
     Setup,
     Shown,
@@ -65,12 +66,14 @@ class Reader:
 
     def _video(self, path: Path, found: Format, decide: Decide) -> Iterator[Answer]:
         order = decide(Looked("video", hash_file(path)))
-        clip = Clip(path, found, self._setup.limits, self._setup.video)
+        clip = Clip(path, found, self._setup.limits, self._setup.video, order.finished)
         if not order.pixels:
             yield Described({key: {} for key in clip.all_keys()})
             return
         for image, pools in clip.frames():
             yield Shown(self._setup.preprocess(image, "frame"), pools)
+            if part := clip.part():
+                yield Part(part)
         yield Described(clip.points(), clip.damage())
 
 

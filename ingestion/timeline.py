@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from ingestion.container import Clock, Opened, opened
 from ingestion.errors import MediaError
 from ingestion.formats import HEAD_BYTES, MATROSKA, MP4, sniff
+from ingestion.heartbeat import beat
 from ingestion.options import Limits
 
 Times = NDArray[np.float64]
@@ -25,19 +26,25 @@ class Timeline:
     """`times` of the frames, ascending, and the `duration`, in seconds since the first frame.
 
     `promised` is the duration that the header claims, 0 where it does not. `clock` tells the same
-    times while decoding. `regular`: counting from the key frame before it finds any frame, and all
-    of them together are small enough for a reader that runs ahead.
+    times while decoding. `exact`: from a key frame on, stamps and counting tell any frame after it.
+    `regular`: besides, all frames together are small enough for a reader that runs ahead.
+    `keyframes`: only those have times here.
     """
 
     times: Times
     duration: float
     promised: float
     clock: Clock
+    exact: bool
     regular: bool
+    keyframes: bool = False
 
     @classmethod
-    def read(cls, path: Path, limits: Limits) -> "Timeline":
-        """Raises `MediaError` where there is nothing to see, or frames too large."""
+    def read(cls, path: Path, limits: Limits, *, keyframes: bool = False) -> "Timeline":
+        """Raises `MediaError` where there is nothing to see, or frames too large.
+
+        `keyframes` asks for those alone, where the container tells their times.
+        """
         with opened(path) as video:
             container, stream = video
             _check_size(stream, limits)
@@ -47,6 +54,7 @@ class Timeline:
             counted = container.format.name == "avi" or None in packets.stamps
             rate = float(stream.guessed_rate or USUAL_RATE)
             clock, times = _count(packets, rate) if counted else _stamp(packets, stream)
+            tick = float(stream.time_base)
             frames, frame_bytes = stream.frames, _frame_bytes(stream)
         if not len(times):
             raise MediaError("a video without frames")
@@ -55,8 +63,12 @@ class Timeline:
         honest = frames <= len(packets.stamps) and times[-1] <= LONGEST_GAP * len(times)
         small = len(times) * frame_bytes <= AHEAD_BYTES
         exact = not counted and not packets.odd and is_well_indexed(path)
+        duration = round(float(times[-1]) + gap, 3)
+        if keyframes and not counted and packets.keys:
+            keys = np.unique(packets.keys) * tick - clock.start
+            return cls(keys, duration, promised, clock, exact, False, True)
         regular = bool(honest and small and exact)
-        return cls(times, round(float(times[-1]) + gap, 3), promised, clock, regular)
+        return cls(times, duration, promised, clock, exact, regular)
 
     def shown_at(self, time: float) -> int:
         """The number of the frame on screen at `time`."""
@@ -78,8 +90,8 @@ class _Packets:
     """
 
     stamps: list[int | None] = field(default_factory=list)
+    keys: list[int] = field(default_factory=list)
     odd: bool = False
-    _key: int | None = None
 
     def read(self, video: Opened) -> None:
         import av
@@ -87,6 +99,7 @@ class _Packets:
         container, stream = video
         with suppress(av.FFmpegError):  # cut short: what came before is what there is
             for packet in container.demux(stream):
+                beat()
                 if packet.size:
                     self._add(packet)
 
@@ -95,9 +108,11 @@ class _Packets:
             self.odd = True
             return
         self.stamps.append(packet.pts)
+        if packet.pts is None:
+            return
         if packet.is_keyframe:
-            self._key = packet.pts
-        elif packet.pts is not None and self._key is not None and packet.pts < self._key:
+            self.keys.append(packet.pts)
+        elif self.keys and packet.pts < self.keys[-1]:
             self.odd = True
 
 

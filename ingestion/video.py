@@ -1,5 +1,6 @@
 """Video files to frames at given times: decord, and PyAV where decord cannot."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,15 +9,14 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from ingestion.container import Clock, RGBFrame, decoded, opened, upright
+from ingestion.container import EXACT, Clock, RGBFrame, decoded_from, opened, upright
 from ingestion.errors import MediaError
 from ingestion.options import Limits
 from ingestion.timeline import Timeline, is_well_indexed
 
 MISSING = 0.5  # seconds: a frame this much later than asked is another one
 SHORT = 1.0  # seconds that may lack of what the header promises
-EXACT = 1e-3  # seconds within which times are the same
-LOOK_BACK = (0.0, 2.0, 10.0)  # seconds before a time to seek to, in turn, until it is reached
+JUMP = 15.0  # seconds between frames wanted that are worth a seek: some groups of pictures
 DEFAULT_LIMITS = Limits()
 
 
@@ -50,9 +50,12 @@ class Video:
     Raises `MediaError` where there is nothing to see.
     """
 
-    def __init__(self, path: Path, limits: Limits = DEFAULT_LIMITS) -> None:
+    def __init__(
+        self, path: Path, limits: Limits = DEFAULT_LIMITS, *, keyframes: bool = False
+    ) -> None:
+        """With `keyframes`, no other frames are looked at, where the container tells them apart."""
         self._path = path
-        self.timeline = Timeline.read(path, limits)
+        self.timeline = Timeline.read(path, limits, keyframes=keyframes)
         self._reader = _reader(path, self.timeline)
         self._asked = self._read = 0
 
@@ -128,7 +131,7 @@ class DecordReader:
 
 
 class AvReader:
-    """Reads through PyAV, from the beginning; steps over what is damaged."""
+    """Reads through PyAV, in one go but for gaps worth a jump; steps over what is damaged."""
 
     def __init__(self, path: Path, timeline: Timeline) -> None:
         self._path = path
@@ -138,18 +141,41 @@ class AvReader:
         """See `Reader`."""
         timeline = self._timeline
         wanted = [float(timeline.times[timeline.shown_at(time)]) for time in times]
-        at = 0
         with opened(self._path) as video:
-            for time, frame in decoded(video, timeline.clock):
-                while at < len(wanted) and wanted[at] < time - MISSING:
-                    at += 1
-                image = None
-                while at < len(wanted) and wanted[at] <= time + EXACT:
-                    image = upright(frame) if image is None else image
-                    yield Shot(at, time, image)
-                    at += 1
-                if at == len(wanted):
-                    return
+            if timeline.keyframes:
+                video[1].codec_context.skip_frame = "NONKEY"
+            for start, end in _runs(wanted, JUMP if timeline.exact else math.inf):
+                far = timeline.exact and wanted[start] > JUMP
+                frames = decoded_from(video, timeline.clock, wanted[start] if far else 0.0)
+                yield from _matching(frames, wanted, start, end)
+
+
+def _runs(times: Sequence[float], gap: float) -> Iterator[tuple[int, int]]:
+    """Where to begin and end reading in one go: [start, end) of times no more than `gap` apart."""
+    start, before = 0, 0.0
+    for at, time in enumerate(times):
+        if time - before > gap and at > start:
+            yield start, at
+            start = at
+        before = time
+    if times:
+        yield start, len(times)
+
+
+def _matching(
+    frames: Iterator[tuple[float, Any]], wanted: Sequence[float], at: int, end: int
+) -> Iterator[Shot]:
+    """Of frames in the order shown those of the times [at, end), as far as they are there."""
+    for time, frame in frames:
+        while at < end and wanted[at] < time - MISSING:
+            at += 1
+        image = None
+        while at < end and wanted[at] <= time + EXACT:
+            image = upright(frame) if image is None else image
+            yield Shot(at, time, image)
+            at += 1
+        if at == end:
+            return
 
 
 def _reader(path: Path, timeline: Timeline) -> Reader:
@@ -162,20 +188,11 @@ def _reader(path: Path, timeline: Timeline) -> Reader:
 
 
 def _seek(path: Path, seconds: float) -> Any:  # noqa: ANN401
-    """PyAV's frame shown at `seconds`, from the key frame before it; None where there is none.
-
-    Containers seek by the time of decoding, which may lead to a key frame that is shown later.
-    """
-    with opened(path) as (container, stream):
-        start = stream.start_time or 0
-        clock = Clock(float(start * stream.time_base))
-        for look_back in (*LOOK_BACK, seconds):
-            target = max(seconds - look_back, 0.0)
-            container.seek(start + round(target / stream.time_base), stream=stream)
-            time, frame = _last_until(decoded((container, stream), clock), seconds)
-            if time <= seconds + EXACT:
-                return frame
-    return None
+    """PyAV's frame shown at `seconds`, from the key frame before it; None where there is none."""
+    with opened(path) as video:
+        clock = Clock(float((video[1].start_time or 0) * video[1].time_base))
+        time, frame = _last_until(decoded_from(video, clock, seconds), seconds)
+        return frame if time <= seconds + EXACT else None
 
 
 def _last_until(frames: Iterator[tuple[float, Any]], seconds: float) -> tuple[float, Any]:

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import partial
 
 from indexer.base import AssetWrite, Collection, point_id
 from indexer.errors import InvalidPoint
-from ingestion.encoding import Encoded
-from ingestion.jobs import Outcome
+from ingestion.encoding import Encoded, Staged
+from ingestion.jobs import Job, Outcome
 from ingestion.patience import Patience
 from ingestion.pipes import Finished, Pipe
 from ingestion.progress import FileEvent, Meter, News, Settled
@@ -21,24 +22,25 @@ class WriteStage:
     """Commits what has come since the last commit, then tells of each file."""
 
     collection: Collection
-    source: Pipe[Encoded]
+    source: Pipe[Encoded | Staged]
     news: Pipe[News]
     meter: Meter
     patience: Patience
+    _refusals: dict[Job, str] = field(default_factory=dict)
 
     def run(self) -> None:
         """Until the source is finished."""
         for batch in self._batches():
             start = time.perf_counter()
-            written = self._commit(batch)
+            written = self._stage(batch) if isinstance(batch, Staged) else self._commit(batch)
             points = sum(len(one.points) for one in written)
             self.meter.add(points, time.perf_counter() - start)
             for one in written:
                 self.news.put(_settled(one))
         self.news.finish()
 
-    def _batches(self) -> Iterator[list[Encoded]]:
-        """What there is, up to the size of a commit, each asset once."""
+    def _batches(self) -> Iterator[list[Encoded] | Staged]:
+        """What there is, up to the size of a commit, each asset once; or what is to be staged."""
         batch: dict[str, Encoded] = {}
         while True:
             try:
@@ -47,40 +49,55 @@ class WriteStage:
                 if batch:
                     yield list(batch.values())
                 return
-            if batch and (one is None or _is_full(batch) or one.outcome.job.item.asset in batch):
+            if batch and not (isinstance(one, Encoded) and _has_room(batch, one)):
                 yield list(batch.values())
                 batch = {}
-            if one is not None:
+            if isinstance(one, Encoded):
                 batch[one.outcome.job.item.asset] = one
+            elif one is not None:
+                yield one
+
+    def _stage(self, staged: Staged) -> list[Encoded]:
+        """Keep points; where one cannot be stored, its file fails when it is over."""
+        try:
+            self.patience(lambda: self.collection.stage(staged.points))
+        except InvalidPoint as error:
+            self._refusals.setdefault(staged.job, str(error))
+        return []
 
     def _commit(self, batch: Sequence[Encoded]) -> list[Encoded]:
         """Write a batch; a point that cannot be stored fails its file alone."""
+        batch = [self._checked(one) for one in batch]
         noted = self._note_twins(batch)
         try:
-            self.patience(lambda: self._write(noted))
+            self._write(noted)
         except InvalidPoint as error:
             if len(batch) == 1:
                 if batch[0].outcome.status == "failed":
                     raise
-                return self._commit([_refused(batch[0], error)])
+                return self._commit([_refused(batch[0], str(error))])
             return [written for one in batch for written in self._commit([one])]
         return noted
 
+    def _checked(self, one: Encoded) -> Encoded:
+        refusal = self._refusals.pop(one.outcome.job, "")
+        return _refused(one, refusal) if refusal else one
+
     def _write(self, batch: Sequence[Encoded]) -> None:
-        fresh = [one for one in batch if _is_fresh(one)]
-        if fresh:
-            self.collection.replace(
-                [
-                    AssetWrite(one.outcome.job.item.asset, one.points, one.outcome.row())
-                    for one in fresh
-                ]
-            )
+        # Each with patience of its own: what was staged can be used only once.
+        writes = [
+            AssetWrite(one.outcome.job.item.asset, one.points, one.outcome.row())
+            for one in batch
+            if _is_fresh(one)
+        ]
+        if writes:
+            self.patience(lambda: self.collection.replace(writes))
         for one in batch:
             if one.outcome.touched:
-                self._touch(one.outcome)
+                self.patience(partial(self._touch, one.outcome))
         rows = [one.outcome.row() for one in batch if not _is_fresh(one)]
         if rows:
-            self.collection.ledger.record(rows)
+            self.patience(lambda: self.collection.ledger.record(rows))
 
     def _touch(self, outcome: Outcome) -> None:
         """Tell the points of a file whose time alone is new what it is."""
@@ -102,9 +119,10 @@ def _is_fresh(one: Encoded) -> bool:
     return one.outcome.status == "done" and not one.outcome.touched
 
 
-def _is_full(batch: dict[str, Encoded]) -> bool:
-    points = sum(len(one.points) for one in batch.values())
-    return len(batch) >= COMMIT_FILES or points >= COMMIT_POINTS
+def _has_room(batch: dict[str, Encoded], one: Encoded) -> bool:
+    points = sum(len(other.points) for other in batch.values())
+    full = len(batch) >= COMMIT_FILES or points >= COMMIT_POINTS
+    return not full and one.outcome.job.item.asset not in batch
 
 
 def _note_twin(one: Encoded, first: dict[str, str]) -> Encoded:
@@ -116,8 +134,8 @@ def _note_twin(one: Encoded, first: dict[str, str]) -> Encoded:
     return replace(one, outcome=replace(one.outcome, reason=reason))
 
 
-def _refused(one: Encoded, error: InvalidPoint) -> Encoded:
-    return Encoded(replace(one.outcome, status="failed", reason=str(error), points={}), [])
+def _refused(one: Encoded, reason: str) -> Encoded:
+    return Encoded(replace(one.outcome, status="failed", reason=reason, points={}), [])
 
 
 def _settled(one: Encoded) -> Settled:

@@ -7,6 +7,15 @@ from indexer import Payload
 
 
 @dataclass(frozen=True)
+class Span:
+    """A part of a video, in seconds, and the best cosine of the segments in it."""
+
+    start: float
+    end: float
+    score: float
+
+
+@dataclass(frozen=True)
 class Moment:
     """A span of a video that answers the query, in seconds; `frame` is the time to show.
 
@@ -22,30 +31,53 @@ class Moment:
 
 @dataclass(frozen=True)
 class Found:
-    """An asset (or, ungrouped, a point) found; `score` is the best cosine of its points.
+    """An asset (or, ungrouped, a point) found.
 
-    `good_match` tells whether `score` passes the encoder's threshold for text queries; None where
-    none was fitted for this kind of query. `moments` is empty for images; for videos the best
-    comes first.
+    `score` is a cosine: that of its best point under the last vector that was compared. `scores`
+    maps each stage that judged it to what it gave. `good_match` tells whether `score` passes the
+    encoder's threshold for text queries; None where none was fitted for this kind of query.
+    `moments` is empty for images; for videos the best comes first, and `timeline` has the scores
+    from beginning to end. `duplicates` are near-duplicates that this hit stands for.
     """
 
     id: UUID
     asset: str
     score: float
     payload: Payload
+    scores: dict[str, float] = field(default_factory=dict)
     good_match: bool | None = None
     moments: list[Moment] = field(default_factory=list)
+    timeline: list[Span] = field(default_factory=list)
+    duplicates: list[UUID] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One thing that was done to answer.
+
+    `name` says what, `using` with what (a vector name, say). `count` is how many things it left or
+    worked on. `took_ms` is in milliseconds. `note` is for people.
+    """
+
+    name: str
+    using: str = ""
+    count: int = 0
+    took_ms: float = 0.0
+    note: str = ""
 
 
 @dataclass(frozen=True)
 class Answer:
-    """Hits ordered by (-score, id), and what to think of them.
+    """Hits, best first, and what to think of them.
 
     `good_match` is that of the best hit, and false without any. `took_ms` maps stage ->
-    milliseconds.
+    milliseconds. `next` is the cursor of the next page, None at the end. `stages` lists everything
+    that was done, in order.
     """
 
     hits: list[Found]
     good_match: bool | None
     warnings: list[str] = field(default_factory=list)
     took_ms: dict[str, float] = field(default_factory=dict)
+    next: str | None = None
+    stages: list[Stage] = field(default_factory=list)

@@ -2,6 +2,7 @@
 
 RetrievalError
 ├── InvalidQuery      nothing to search for, or parts that contradict each other
+│   └── InvalidCursor a cursor that is damaged, or of another collection or query
 ├── UnknownPoint      a query names a stored point that is not there
 ├── InvalidClasses    classes, prompt templates or labelled examples that cannot be used
 ├── InvalidClassifier a file that holds no classifier, or a name that none can have
@@ -17,6 +18,10 @@ class RetrievalError(Exception):
 
 class InvalidQuery(RetrievalError):
     """Nothing to search for, or parts that contradict each other."""
+
+
+class InvalidCursor(InvalidQuery):
+    """A cursor that is damaged, or belongs to another collection or query."""
 
 
 class UnknownPoint(RetrievalError):

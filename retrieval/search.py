@@ -1,138 +1,188 @@
-"""Answer a query: embed its parts, search, group what belongs together."""
+"""Answer a query: embed its parts, find, put in order, cut a page, add the moments."""
 
-import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from typing import cast
-from uuid import UUID
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
 from encoders import Encoder, require_same
-from indexer import Collection, Filter, Hit, MatchAny, MatchCondition, MatchValue, SearchResult
+from indexer import Collection, Filter, Hit, MatchAny, MatchCondition, MatchValue
 from retrieval.answer import Answer, Found
-from retrieval.errors import InvalidQuery, UnknownPoint
-from retrieval.moments import moments
-from retrieval.query import Part, Query
+from retrieval.candidates import Group
+from retrieval.cascade import Pictures, match, rescore
+from retrieval.contradictions import contradictions
+from retrieval.cursor import Place, read_cursor, write_cursor
+from retrieval.diversity import collapse, diversify, vectors
+from retrieval.moments import moments, timeline
+from retrieval.plan import make_plan
+from retrieval.query import Query
+from retrieval.target import Embedder
+from retrieval.trace import Trace
+from retrieval.window import DEEPEST, Retriever, Window
 
-DEEPEST = 10_000  # points fetched for one answer, at most
 VIDEO_KINDS = ("segment", "video")
-SEGMENTS = 1_000  # segments looked at to find the moments of the videos in one answer
+SEGMENTS = 10_000
+"""Segments fetched at once to find the moments of the videos in an answer."""
+
+
+def no_pictures(_: Hit) -> None:
+    """For searchers that cannot see what the points show."""
 
 
 class Searcher:
     """Searches one collection with the encoder that made it."""
 
-    def __init__(self, collection: Collection, encoder: Encoder) -> None:
-        """Raises `EncoderMismatch` where the collection was made by another encoder."""
+    def __init__(
+        self, collection: Collection, encoder: Encoder, pictures: Pictures = no_pictures
+    ) -> None:
+        """`pictures` shows points to the encoder, for `rerank`.
+
+        Raises `EncoderMismatch` where the collection was made by another encoder.
+        """
         what = f"collection {collection.name!r}"
         require_same(collection.schema.fingerprint, encoder.info.fingerprint, what)
         self._collection = collection
         self._encoder = encoder
+        self._pictures = pictures
 
     def search(self, query: Query) -> Answer:
-        """The best assets (or points) for the query.
+        """The best assets (or points) for the query, and the cursor of the next.
 
         Raises `InvalidQuery`, `UnknownPoint`, and what the encoder and the collection raise.
         """
-        clock = _Clock()
-        vector = query.vector or next(iter(self._collection.schema.vectors))
-        with clock.stage("encode"):
-            target = self._embed(query.parts, vector)
-        with clock.stage("search"):
-            result, groups = self._fetch(query, target, vector)
-        with clock.stage("moments"):
-            segments = self._segments(groups, query, target, vector)
-        bar = self._encoder.info.match_threshold if query.only_text else None
-        hits = [_found(group, segments.get(group[0].asset, group), bar) for group in groups]
+        return _Search(self._collection, self._encoder, self._pictures, query).answer()
+
+
+class _Search:
+    """One query under way."""
+
+    def __init__(
+        self, collection: Collection, encoder: Encoder, pictures: Pictures, query: Query
+    ) -> None:
+        self._collection, self._encoder, self._pictures = collection, encoder, pictures
+        self._query = query
+        self._trace = Trace()
+        self._place = read_cursor(query.cursor, collection, query)
+        with self._trace.stage("plan") as step:
+            self._plan = make_plan(query, collection.schema, encoder.info)
+            step.note = self._plan.why
+        embedder = Embedder(collection, encoder)
+        self._targets = embedder.targets(query, self._plan.vectors, self._trace)
+
+    def answer(self) -> Answer:
+        window, groups = self._window()
+        page = [group for group in groups if group.mark not in self._place.shown]
+        rest = page[self._query.limit :]
+        page = page[: self._query.limit]
+        following = self._following(window, page, rest)
+        segments = self._segments(page)
+        bar = self._encoder.info.match_threshold if self._query.only_text else None
+        hits = [_found(group, segments.get(group.best.asset), bar) for group in page]
         good_match = hits[0].good_match if hits else None if bar is None else False
-        return Answer(hits, good_match, result.warnings, clock.took_ms)
+        return Answer(
+            hits,
+            good_match,
+            self._warnings(window, following),
+            self._trace.took_ms,
+            write_cursor(following, self._collection, self._query) if following else None,
+            self._trace.stages if self._query.explain else [],
+        )
 
-    def _embed(self, parts: Sequence[Part], vector: str) -> NDArray[np.float32]:
-        """The weighted sum of the parts' unit vectors, `[dim]`."""
-        if vector not in self._collection.schema.vectors:
-            known = ", ".join(self._collection.schema.vectors)
-            raise InvalidQuery(f"the collection has no vector {vector!r}: it has {known}")
-        rows = [part.weight * self._embed_part(part, vector) for part in parts]
-        total: NDArray[np.float32] = np.sum(rows, axis=0, dtype=np.float32)
-        if np.linalg.norm(total) < 1e-6:
-            raise InvalidQuery("the parts of the query cancel each other out: change a weight")
-        return total
-
-    def _embed_part(self, part: Part, vector: str) -> NDArray[np.float32]:
-        if part.text is not None:
-            return _only_row(self._encoder.encode_texts([part.text])[vector])
-        if part.image is not None:
-            return _only_row(self._encoder.encode_images([part.image])[vector])
-        return self._stored(cast(UUID, part.point), vector)
-
-    def _stored(self, point: UUID, vector: str) -> NDArray[np.float32]:
-        records = self._collection.get([point], with_vectors=[vector])
-        if not records:
-            raise UnknownPoint(f"the collection has no point {point}")
-        if vector not in records[0].vectors:
-            raise InvalidQuery(f"point {point} has no vector {vector!r}")
-        return records[0].vectors[vector]
-
-    def _fetch(
-        self, query: Query, target: NDArray[np.float32], vector: str
-    ) -> tuple[SearchResult, list[list[Hit]]]:
-        """Search deeper until enough groups are found; each group is ordered, best first."""
-        depth = query.limit if not query.group else min(4 * query.limit + 16, DEEPEST)
+    def _window(self) -> tuple[Window, list[Group]]:
+        """The window that the page is cut from, in its final order."""
+        retriever = Retriever(
+            self._collection,
+            self._plan.retrieve,
+            self._targets[self._plan.retrieve],
+            self._query.filter,
+            by_asset=self._query.group,
+        )
         while True:
-            result = self._collection.search(
-                target, vector=vector, filter=query.filter, limit=depth
-            )
-            groups = _by_asset(result.hits) if query.group else [[hit] for hit in result.hits]
-            if len(groups) >= query.limit or len(result.hits) < depth or depth >= DEEPEST:
-                return result, groups[: query.limit]
-            depth = min(4 * depth, DEEPEST)
+            window = retriever.window(self._place, self._plan.size, self._trace)
+            groups = self._ordered(window.groups)
+            if not window.more or any(group.mark not in self._place.shown for group in groups):
+                return window, groups
+            # Everything in it was deleted, or shown before what is left came to be.
+            self._place = Place(window.end, depth=window.depth)
 
-    def _segments(
-        self, groups: list[list[Hit]], query: Query, target: NDArray[np.float32], vector: str
-    ) -> dict[str, list[Hit]]:
-        """The segments of the videos in the answer, by asset."""
-        videos = [group[0].asset for group in groups if group[0].payload.get("kind") in VIDEO_KINDS]
-        if not query.group or not videos:
+    def _ordered(self, groups: list[Group]) -> list[Group]:
+        query, shown, trace = self._query, self._place.shown, self._trace
+        if not groups:
+            return []
+        if name := self._plan.rescore:
+            groups = rescore(
+                self._collection, name, self._targets[name], groups, trace, by_asset=query.group
+            )
+        same = query.collapse or query.diversity
+        rows = vectors(self._collection, self._plan.last, groups, trace) if same else {}
+        if query.collapse:
+            groups = collapse(groups, rows, trace)
+        if query.rerank:
+            [text] = query.sought
+            groups = match(self._encoder, self._pictures, text, groups, query.rerank, shown, trace)
+        if query.diversity:
+            groups = diversify(groups, rows, query.diversity, shown, trace)
+        return groups
+
+    def _following(self, window: Window, page: list[Group], rest: list[Group]) -> Place | None:
+        """Where the next page begins; None at the end."""
+        if rest:
+            marks = {mark for group in page for mark in group.marks}
+            shown = self._place.shown | marks
+            return Place(self._place.start, window.end, self._place.depth, shown)
+        return Place(window.end, depth=window.depth) if window.more else None
+
+    def _segments(self, page: list[Group]) -> dict[str, list[Hit]]:
+        """The segments of the videos on the page, by asset; if grouped."""
+        videos = [g.best.asset for g in page if g.best.payload.get("kind") in VIDEO_KINDS]
+        if not self._query.group or not videos:
             return {}
-        of_these: list[MatchCondition | Filter] = [
-            MatchCondition(key="kind", match=MatchValue(value="segment")),
-            MatchCondition(key="asset", match=MatchAny(any=[*videos])),
-        ]
-        condition = Filter(must=[*of_these, *([query.filter] if query.filter else [])])
-        hits = self._collection.search(target, vector=vector, filter=condition, limit=SEGMENTS).hits
+        with self._trace.stage("moments", self._plan.last) as step:
+            hits = self._segments_of(videos)
+            step.count = len(hits)
         by_asset: defaultdict[str, list[Hit]] = defaultdict(list)
         for hit in hits:
             by_asset[hit.asset].append(hit)
         return by_asset
 
+    def _segments_of(self, videos: list[str]) -> list[Hit]:
+        of_these: list[MatchCondition | Filter] = [
+            MatchCondition(key="kind", match=MatchValue(value="segment")),
+            MatchCondition(key="asset", match=MatchAny(any=[*videos])),
+        ]
+        more = [self._query.filter] if self._query.filter else []
+        name = self._plan.last
+        hits = self._collection.search(
+            self._targets[name], vector=name, filter=Filter(must=[*of_these, *more]), limit=SEGMENTS
+        ).hits
+        if len(hits) < SEGMENTS or len(videos) == 1:
+            return hits
+        half = len(videos) // 2
+        return self._segments_of(videos[:half]) + self._segments_of(videos[half:])
 
-def _only_row(rows: NDArray[np.float32]) -> NDArray[np.float32]:
-    return rows.reshape(-1)
+    def _warnings(self, window: Window, following: Place | None) -> list[str]:
+        found = [*window.warnings]
+        if self._query.filter:
+            found += contradictions(self._query.filter)
+        if window.cut and following is None:
+            found.append(f"a walk ends at {DEEPEST:,} points: narrow the query to see others")
+        return found
 
 
-def _by_asset(hits: Sequence[Hit]) -> list[list[Hit]]:
-    groups: dict[str, list[Hit]] = {}
-    for hit in hits:
-        groups.setdefault(hit.asset, []).append(hit)
-    return list(groups.values())
+def _found(group: Group, segments: Sequence[Hit] | None, bar: float | None) -> Found:
+    best = group.best
+    if segments is None:
+        segments = [member.hit for member in group.members if _is_segment(member.hit)]
+    return Found(
+        best.id,
+        best.asset,
+        best.score,
+        best.payload,
+        group.scores,
+        None if bar is None else best.score >= bar,
+        moments(segments),
+        timeline(segments),
+        [twin.best.id for twin in group.duplicates],
+    )
 
 
-def _found(group: Sequence[Hit], others: Sequence[Hit], bar: float | None) -> Found:
-    best = group[0]
-    segments = [hit for hit in others if hit.payload.get("kind") == "segment"]
-    good = None if bar is None else best.score >= bar
-    return Found(best.id, best.asset, best.score, best.payload, good, moments(segments))
-
-
-class _Clock:
-    def __init__(self) -> None:
-        self.took_ms: dict[str, float] = {}
-
-    @contextmanager
-    def stage(self, name: str) -> Iterator[None]:
-        start = time.perf_counter()
-        yield
-        self.took_ms[name] = round((time.perf_counter() - start) * 1000, 3)
+def _is_segment(hit: Hit) -> bool:
+    return hit.payload.get("kind") == "segment"

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,10 +11,10 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from api.cli.options import CollectionName, Data, installation
+from api.cli.options import CollectionName, Data, Device, EncoderName, installation
 from api.installation import Installation
 from api.snapshots import Snapshots, local, local_store
-from indexer import Collection, LocalCollection
+from indexer import Collection, LocalCollection, LocalStore
 
 index = typer.Typer(
     help="Look after collections: check, shrink, back up, move.", no_args_is_help=True
@@ -75,6 +75,98 @@ def restore(
     with installation(data=data) as polylens:
         restored = local_store(polylens.store).restore(source, collection)
         _tell({"collection": restored.name, "points": restored.count()}, as_json=as_json)
+
+
+@index.command()
+def export(
+    target: Annotated[Path, typer.Argument(help="Folder to make.")],
+    data: Data = None,
+    collection: CollectionName = None,
+    as_json: Json = False,
+) -> None:
+    """Write a collection as Parquet files, vectors and all, that other programs can read."""
+    from indexer.parquet import export_collection
+
+    with _opened(data, collection) as (_, opened):
+        _tell(asdict(export_collection(opened, target)), as_json=as_json)
+
+
+@index.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A folder that `export` made.")],
+    data: Data = None,
+    collection: CollectionName = None,
+    as_json: Json = False,
+) -> None:
+    """Make a collection of an export, or add it to one of the same encoder."""
+    from indexer.parquet import import_collection
+
+    with installation(data=data) as polylens:
+        _tell(asdict(import_collection(polylens.store, source, collection)), as_json=as_json)
+
+
+@index.command()
+def migrate(
+    target: Annotated[str, typer.Argument(help="URL of a Qdrant server, or a data folder.")],
+    name: Annotated[str | None, typer.Option(help="Another name for the copy.")] = None,
+    data: Data = None,
+    collection: CollectionName = None,
+    as_json: Json = False,
+) -> None:
+    """Copy a collection to a Qdrant server or to another data folder, and compare the two."""
+    from indexer.migrate import migrate as run
+
+    with _opened(data, collection) as (polylens, opened):
+        store = polylens.qdrant_store(target) if "://" in target else LocalStore(Path(target))
+        with closing(store):
+            found = run(opened, store, name or opened.name)
+        _tell({"collection": name or opened.name, **asdict(found)}, as_json=as_json)
+
+
+@index.command()
+def alias(
+    name: Annotated[str | None, typer.Argument(help="The alias; none lists them.")] = None,
+    target: Annotated[str | None, typer.Argument(help="The collection it is to name.")] = None,
+    remove: Annotated[bool, typer.Option("--remove", help="Remove the alias.")] = False,
+    data: Data = None,
+    as_json: Json = False,
+) -> None:
+    """Give a collection another name, or the name to another collection from now on."""
+    if (name is None) != (target is None and not remove) or (remove and target is not None):
+        raise typer.BadParameter("give ALIAS COLLECTION, or ALIAS --remove, or nothing")
+    with installation(data=data) as polylens:
+        store = polylens.store
+        if name is not None and target is not None:
+            store.set_alias(name, target)
+        elif name is not None:
+            store.drop_alias(name)
+        _tell(store.aliases() or {"aliases": "none"}, as_json=as_json)
+
+
+@index.command()
+def backfill(
+    data: Data = None,
+    collection: CollectionName = None,
+    encoder: EncoderName = None,
+    device: Device = None,
+) -> None:
+    """Read the originals again and add the vectors that an encoder makes and the points lack.
+
+    \b
+    polylens index backfill -c photos --encoder internvl-g
+    """
+    from api.cli.ingest import SOME_FAILED
+    from api.cli.progress import follow
+    from api.media import Originals
+    from ingestion import backfill as run
+
+    flags: dict[str, Any] = {"data": data, "collection": collection, "encoder": encoder}
+    with installation(needs=frozenset({"image"}), device=device, **flags) as polylens:
+        opened = polylens.store.open(polylens.settings.collection)
+        items = Originals(polylens).items(opened)
+        report = follow(run(items, polylens.encoder(opened), opened))
+    if report.failed:
+        raise typer.Exit(SOME_FAILED)
 
 
 @contextmanager

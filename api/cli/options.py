@@ -11,7 +11,7 @@ from api.installation import Installation
 from api.settings import Settings, Towers
 from encoders import BOTH, Modality
 from indexer import Filter
-from retrieval import InvalidQuery
+from retrieval import query
 
 Data = Annotated[
     Path | None, typer.Option("--data", help="Folder that holds everything polylens keeps.")
@@ -72,13 +72,4 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def parse_filter(text: str | None) -> Filter | None:
     """Raises `InvalidQuery` or `InvalidFilter`."""
-    if text is None:
-        return None
-    try:
-        tree = json.loads(text)
-        json.dumps(tree, ensure_ascii=False).encode()  # half a surrogate pair is no text
-        return Filter.parse(tree)
-    except UnicodeEncodeError as error:
-        raise InvalidQuery("--filter is not valid Unicode") from error
-    except (ValueError, RecursionError) as error:
-        raise InvalidQuery(f"--filter is not JSON: {error}") from error
+    return None if text is None else query.parse_filter(text, "--filter")

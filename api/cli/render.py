@@ -21,6 +21,8 @@ def show(answer: Answer) -> None:
     if answer.good_match is False:
         console.print("[bold]No good match.[/] The closest:")
     console.print(table(answer))
+    if answer.stages:
+        console.print(stages(answer))
 
 
 def table(answer: Answer) -> Table:
@@ -36,6 +38,17 @@ def table(answer: Answer) -> Table:
         style = "dim" if found.good_match is False else ""
         score = f"{found.score:.3f}"
         rows.add_row(str(rank), score, escape(place(found)), moment(found), style=style)
+    return rows
+
+
+def stages(answer: Answer) -> Table:
+    """What was done, in order."""
+    rows = Table(box=None, pad_edge=False, title="What was done", title_justify="left")
+    for heading in ("stage", "with", "count", "ms", ""):
+        rows.add_column(heading, justify="right" if heading in ("count", "ms") else "left")
+    for stage in answer.stages:
+        with_, note = escape(stage.using), escape(stage.note)
+        rows.add_row(stage.name, with_, str(stage.count), f"{stage.took_ms:.1f}", note)
     return rows
 
 

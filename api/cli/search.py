@@ -24,8 +24,7 @@ from api.cli.streams import read_stdin
 from api.installation import Installation
 from encoders import Modality, RGBImage
 from retrieval import Answer, InvalidQuery, Part, Query
-
-MINUS = -0.5  # weight of --minus: enough to push away, too little to lead
+from retrieval.query import MINUS
 
 
 def search(
@@ -39,6 +38,22 @@ def search(
     minus: Annotated[list[str] | None, typer.Option(help="Stay away from this text.")] = None,
     filter_: FilterFlag = None,
     limit: Annotated[int, typer.Option("--limit", "-n", help="How many to show.")] = 10,
+    cursor: Annotated[
+        str | None, typer.Option(help="Go on: `next` of --json, with the same query.")
+    ] = None,
+    rerank: Annotated[
+        int, typer.Option(help="Compare so many pictures with the text, one by one.")
+    ] = 0,
+    collapse: Annotated[bool, typer.Option("--collapse", help="Hide near-duplicates.")] = False,
+    diversity: Annotated[float, typer.Option(help="0 to 1: prefer hits unlike each other.")] = 0,
+    candidates: Annotated[
+        int | None, typer.Option(help="How many of its best a stage hands to the next.")
+    ] = None,
+    vector: Annotated[str | None, typer.Option(help="Search by this vector name alone.")] = None,
+    points: Annotated[
+        bool, typer.Option("--points", help="A hit for each moment, not for each file.")
+    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what was done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the hits in a browser.")] = False,
     data: Data = None,
@@ -61,7 +76,19 @@ def search(
         *(Part(point=id_) for id_ in point or []),
         *(Part(text=words, weight=MINUS) for words in minus or []),
     ]
-    query = Query(parts, filter=parse_filter(filter_), limit=limit)
+    query = Query(
+        parts,
+        filter=parse_filter(filter_),
+        limit=limit,
+        group=not points,
+        vector=vector,
+        cursor=cursor,
+        candidates=candidates,
+        rerank=rerank,
+        collapse=collapse,
+        diversity=diversity,
+        explain=explain,
+    )
     with installation(
         more,
         _needs(query),
@@ -81,7 +108,7 @@ def _needs(query: Query) -> frozenset[Modality]:
     """The towers that a query's parts pass through; for stored points alone, the one all have."""
     used: dict[Modality, bool] = {
         "text": any(part.text is not None for part in query.parts),
-        "image": any(part.image is not None for part in query.parts),
+        "image": query.rerank > 0 or any(part.image is not None for part in query.parts),
     }
     return frozenset(tower for tower, is_used in used.items() if is_used) or frozenset({"image"})
 

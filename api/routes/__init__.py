@@ -1,34 +1,26 @@
 """The HTTP routes, one module for each noun."""
 
 from api.routes import (
+    aliases,
     assets,
     chat,
     classify,
     collections,
     embeddings,
     health,
+    maintenance,
     page,
     points,
     search,
     session,
+    snapshots,
     vision,
 )
 
-ROUTERS = [
-    module.router
-    for module in (
-        collections,
-        assets,
-        points,
-        search,
-        embeddings,
-        chat,
-        vision,
-        classify,
-        session,
-        health,
-        page,
-    )
-]
+MODULES = (
+    *(collections, aliases, snapshots, maintenance, assets, points),
+    *(search, embeddings, chat, vision, classify, session, health, page),
+)
+ROUTERS = [module.router for module in MODULES]
 
 __all__ = ["ROUTERS"]

@@ -29,13 +29,13 @@ async def create_collection(
     """Make a collection for the installation's encoder."""
     collection = await service.writes(service.installation.create, new.name)
     response.headers["Location"] = f"/v1/collections/{collection.name}"
-    return await service.queries(_detail, collection)
+    return await service.queries(detail, collection)
 
 
 @router.get("/{name}")
 async def describe_collection(name: str, service: ServiceDep) -> CollectionDetail:
     """What a collection holds."""
-    return await service.queries(lambda: _detail(service.open(name)))
+    return await service.queries(lambda: detail(service.open(name)))
 
 
 @router.delete("/{name}", status_code=204, dependencies=[requires("admin")])
@@ -52,7 +52,7 @@ def _list(service: Service) -> CollectionList:
     names = store.names()
     return CollectionList(
         collections=[info for name in names if (info := _known(store, name))],
-        default=default if default in names else next(iter(names), None),
+        default=default if default in [*names, *store.aliases()] else next(iter(names), None),
     )
 
 
@@ -76,7 +76,8 @@ def _info(collection: Collection) -> CollectionInfo:
     )
 
 
-def _detail(collection: Collection) -> CollectionDetail:
+def detail(collection: Collection) -> CollectionDetail:
+    """What a collection holds."""
     kinds = {kind: collection.count(_of_kind(kind)) for kind in get_args(Kind)}
     return CollectionDetail(**_info(collection).model_dump(), kinds=kinds)
 

@@ -5,11 +5,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Request
 from fastapi import Query as QueryParam
 
-from api.queries import FORM, JSON, read_search, to_answer, to_query
-from api.schemas import MAX_LIMIT, SearchAnswer, SearchRequest
+from api.queries import FORM, JSON, from_link, read_search, to_answer, to_query
+from api.schemas import SearchAnswer, SearchLink, SearchRequest
 from api.service import Service, ServiceDep
-from retrieval import Part, Query
-from retrieval.query import MAX_TEXT
+from retrieval import Query
 
 router = APIRouter(prefix="/v1/collections/{name}/search", tags=["search"])
 
@@ -30,22 +29,16 @@ BODY = {
 
 
 @router.get("")
-async def search_by_text(
-    name: str,
-    service: ServiceDep,
-    q: Annotated[str, QueryParam(min_length=1, max_length=MAX_TEXT, description="The text.")],
-    limit: Annotated[int, QueryParam(ge=1, le=MAX_LIMIT)] = 10,
-    group: bool = True,
+async def search_by_link(
+    name: str, link: Annotated[SearchLink, QueryParam()], service: ServiceDep
 ) -> SearchAnswer:
-    """Search by a text in any language, as a link."""
-    return await service.queries(
-        lambda: _search(service, name, Query([Part(text=q)], limit=limit, group=group))
-    )
+    """Search by a text in any language, or by stored points, as a link."""
+    return await service.queries(lambda: _search(service, name, from_link(link)))
 
 
 @router.post("", openapi_extra=BODY)
 async def search(name: str, request: Request, service: ServiceDep) -> SearchAnswer:
-    """Search by weighted texts, pictures and stored points, together.
+    """Search by weighted texts, pictures, stored points and vectors, together.
 
     As JSON, with pictures in base64; or as a form, with pictures as files beside `query`.
     """

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from encoders.internvl.model import InternVL
 from encoders.internvl.runner import Runner, send
-from encoders.internvl.textcache import Row, TextCache
 from encoders.internvl.tokenizer import Tokenizer, pad
 
 
@@ -19,24 +18,19 @@ class TextSide:
     def __init__(self, runner: Runner[InternVL], tokenizer: Tokenizer) -> None:
         self._runner = runner
         self._tokenizer = tokenizer
-        self._cache = TextCache()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Rows `[len(texts), dim]`; `texts` must not be empty."""
-        rows = self._cache.get(texts)
-        new = [text for text in dict.fromkeys(texts) if text not in rows]
-        if new:
-            computed = self._compute(new)
-            self._cache.put(computed)
-            rows.update(computed)
-        return np.stack([rows[text] for text in texts])
+        """Rows `[len(texts), dim]`; `texts` must not be empty.
 
-    def _compute(self, texts: Sequence[str]) -> dict[str, Row]:
-        """Sorted by length, so that a batch pads to its own longest text, not to 80 tokens."""
+        Sorted by length, so that a batch pads to its own longest text, not to 80 tokens.
+        """
         tokens = {text: self._tokenizer.encode(text) for text in texts}
-        order = sorted(texts, key=lambda text: len(tokens[text]))
+        order = sorted(tokens, key=lambda text: len(tokens[text]))
         parts = self._runner.run(_embed, (tokens[text] for text in order))
-        return dict(zip(order, np.concatenate([part.cpu().numpy() for part in parts]), strict=True))
+        rows = np.concatenate([part.cpu().numpy() for part in parts])
+        places = {text: at for at, text in enumerate(order)}
+        found: NDArray[np.float32] = rows[[places[text] for text in texts]]
+        return found
 
 
 def _embed(model: InternVL, device: torch.device, batch: Sequence[list[int]]) -> Tensor:

@@ -1,27 +1,34 @@
 """A collection in a folder: SQLite and raw vector files, searched exactly."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from sqlite3 import Connection
-from typing import TypeVar
+from typing import TypeVar, cast
 from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
 
 from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
-from indexer.checks import check_limit, check_names, checked_query, widened
-from indexer.errors import UnknownCollection
+from indexer.checks import check_effort, check_limit, check_names, checked_query, widened
+from indexer.errors import StorageError, UnknownCollection, Unsupported
 from indexer.filters import Filter
 from indexer.ledger_sql import Execute, SqlLedger
 from indexer.local import edit, read, verify
+from indexer.local.approximate import Effort
 from indexer.local.compact import Compacted, compact, keep_files
 from indexer.local.engine import Engine
+from indexer.local.faiss_index import check_installed
 from indexer.local.fill import set_vectors
 from indexer.local.forks import heed_forks
+from indexer.local.info import VectorIndex, index_info
+from indexer.local.options import IndexOptions
 from indexer.local.rawfile import check_fits
+from indexer.local.seal import Busy, seal
+from indexer.local.sealer import Sealer, drop_damaged
 from indexer.local.snapshot import Manifest, write_snapshot
 from indexer.local.transaction import Transaction
 from indexer.local.usage import Usage, usage
@@ -29,6 +36,9 @@ from indexer.payload import check_payload
 from indexer.points import prepare, prepare_vectors
 
 T = TypeVar("T")
+
+_PAUSE = 0.05
+"""Seconds between two attempts to seal while somebody else does."""
 
 
 class LocalCollection:
@@ -38,13 +48,17 @@ class LocalCollection:
     children. `lock_timeout` is how many seconds a write waits for other processes.
     """
 
-    def __init__(self, folder: Path, lock_timeout: float = 30.0) -> None:
-        """Raises `CollectionDamaged`, `NewerFormat` or `StorageError`."""
+    def __init__(
+        self, folder: Path, lock_timeout: float = 30.0, options: IndexOptions | None = None
+    ) -> None:
+        """Raises `CollectionDamaged`, `NewerFormat`, `StorageError` or `Unsupported`."""
         self._folder = folder
         self._lock_timeout = lock_timeout
+        self._options = options or IndexOptions()
         self._opening = threading.Lock()
         self._closed = False
         self._parts: Engine | None = None
+        self._sealing: Sealer | None = None
         heed_forks(self)
         self._engine()
         self._ledger = SqlLedger(self._write_ledger, self._connection)
@@ -52,6 +66,11 @@ class LocalCollection:
     @property
     def name(self) -> str:
         return self._folder.name
+
+    @property
+    def uid(self) -> UUID:
+        """Written when the collection was made."""
+        return self._engine().uid
 
     @property
     def schema(self) -> Schema:
@@ -65,13 +84,13 @@ class LocalCollection:
         """Store points; one whose id exists is replaced whole. Raises `InvalidPoint`."""
         batch = prepare(points, self.schema)
         if points:
-            self._commit(lambda transaction: transaction.upsert(batch))
+            self._commit(lambda transaction: transaction.upsert(batch), len(points))
 
     def replace(self, assets: Sequence[AssetWrite]) -> None:
         """Make each asset's points those given and record its ledger row; `InvalidPoint`."""
         operation = edit.replace(assets, self.schema)
         if assets:
-            self._commit(operation)
+            self._commit(operation, sum(len(write.points) for write in assets))
 
     def stage(self, points: Sequence[Point]) -> None:
         """Keep points of unfinished assets, out of every read. Raises `InvalidPoint`."""
@@ -86,7 +105,9 @@ class LocalCollection:
 
     def delete(self, selector: Selector) -> int:
         """Remove points; returns how many there were."""
-        return self._commit(lambda transaction: edit.delete(transaction, selector))
+        count = self._commit(lambda transaction: edit.delete(transaction, selector))
+        self._sealer().changed(count)
+        return count
 
     def set_payload(self, selector: Selector, payload: Payload) -> int:
         """Set top-level keys; returns how many points were selected. Raises `InvalidPoint`."""
@@ -119,7 +140,9 @@ class LocalCollection:
     def set_vectors(self, vectors: Mapping[UUID, Mapping[str, NDArray[np.float32]]]) -> int:
         """Set vectors of points that are there; returns how many are. Raises `InvalidPoint`."""
         batch = prepare_vectors(vectors, self.schema)
-        return set_vectors(self._engine(), batch) if vectors else 0
+        count = set_vectors(self._engine(), batch) if vectors else 0
+        self._sealer().changed(count)
+        return count
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         """The records of these ids, in their order, unknown ids left out."""
@@ -153,22 +176,54 @@ class LocalCollection:
         vector: str = "default",
         filter: Filter | None = None,  # noqa: A002
         limit: int = 10,
+        effort: float | None = None,
+        recall: float | None = None,
     ) -> SearchResult:
         """The `limit` points (1 to 10,000) of highest cosine to `query` `[dim]`.
 
-        The scan is exact. Points of equal score come in id order. Raises `InvalidQuery`.
+        `effort`, 0 to 1, goes through what the calibration of each segment found to be worth while;
+        1 is exact. `recall` takes the cheapest that reached it, else an exact scan; the default
+        is that of the index options. Points of equal score come in id order. Raises `InvalidQuery`.
         """
         check_limit(limit)
+        check_effort(effort, recall)
         unit = checked_query(query, self.schema, vector)
+        wish = Effort(effort, recall)
         with self._engine().snapshot() as snapshot:
-            return read.search(snapshot, vector, unit, filter, limit)
+            return read.search(snapshot, vector, unit, filter, limit, wish, self._options)
+
+    def seal(self, vector: str | None = None) -> None:
+        """Bring all vectors of a name, by default of those that get an index, into segments, now.
+
+        Waits for whoever is sealing. Raises `Unsupported` without FAISS, `InvalidQuery` for an
+        unknown name, `StorageError` and `CollectionDamaged`.
+        """
+        if not check_installed():
+            raise Unsupported("sealing needs FAISS: install polylens[cpu] or polylens[gpu]")
+        check_names([vector] if vector else [], self.schema)
+        for name in [vector] if vector else self._options.names(self.schema.vectors):
+            while self._seal(name):
+                pass
+
+    def check_index(self) -> None:
+        """In the background, check every segment and seal what is due: for who serves."""
+        self._sealer().check()
+
+    def index_info(self) -> list[VectorIndex]:
+        """What is sealed of each vector name, and how well it was found to answer."""
+        with self._engine().snapshot() as snapshot:
+            return index_info(snapshot)
 
     def verify(self) -> int:
         """Read everything again and compare checksums; how many bytes of vectors there are.
 
-        Raises `CollectionDamaged` naming all that is wrong.
+        Segments that are damaged are dropped and built again. Raises `CollectionDamaged` naming all
+        else that is wrong.
         """
         engine = self._engine()
+        with suppress(StorageError):  # in a folder that can only be read
+            if drop_damaged(engine):
+                self._sealer().check()
         with keep_files(self._folder, self._lock_timeout), engine.snapshot() as snapshot:
             return verify.verify(snapshot.connection, self._folder)
 
@@ -194,6 +249,8 @@ class LocalCollection:
         """Release files and connections; the object is of no use afterwards."""
         with self._opening:
             parts, self._parts, self._closed = self._parts, None, True
+            if self._sealing is not None:
+                self._sealing.stop()
             if parts is not None:
                 parts.close()
 
@@ -213,10 +270,25 @@ class LocalCollection:
                 )
             if self._parts is None:
                 self._parts = Engine(self._folder, self._lock_timeout)
+                self._sealing = Sealer(self._parts, self._options)
             return self._parts
 
-    def _commit(self, operation: Callable[[Transaction], T]) -> T:
-        return self._engine().committer.run(operation)
+    def _sealer(self) -> Sealer:
+        self._engine()
+        return cast(Sealer, self._sealing)
+
+    def _seal(self, name: str) -> bool:
+        try:
+            return seal(self._engine(), name, self._options, all_rows=True)
+        except Busy:
+            time.sleep(_PAUSE)
+            return True
+
+    def _commit(self, operation: Callable[[Transaction], T], points: int = 0) -> T:
+        """Commit; `points` is how many of them are written."""
+        result = self._engine().committer.run(operation)
+        self._sealer().changed(points)
+        return result
 
     def _write_ledger(self, change: Callable[[Execute], None]) -> None:
         self._commit(lambda transaction: change(transaction.execute))
@@ -237,7 +309,7 @@ class LocalCollection:
         if self._parts is not None:
             if in_child:
                 self._parts.lock.close()
-                self._parts = None
+                self._parts = self._sealing = None
             else:
                 self._parts.resume()
         self._opening.release()

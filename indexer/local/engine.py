@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,18 +12,24 @@ from indexer.errors import CollectionDamaged, UnknownCollection
 from indexer.local import database, lock
 from indexer.local.commit import Committer
 from indexer.local.database import Readers, connect_writer, translated
+from indexer.local.faiss_index import check_installed
 from indexer.local.filesystem import refuse_remote
 from indexer.local.lock import CommitLock
 from indexer.local.schema import MIGRATIONS, format_version, migrate, read_layout, read_schema
+from indexer.local.segments import Sealed, Seals
 from indexer.local.view import View, Viewer
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One state of a collection: an open read transaction, and the view that belongs to it."""
+    """One state of a collection: an open read transaction, and what belongs to it in memory.
+
+    `sealed` maps vector name -> its segments.
+    """
 
     connection: sqlite3.Connection
     view: View
+    sealed: Mapping[str, Sealed]
 
 
 class Engine:
@@ -39,6 +45,8 @@ class Engine:
         for part in (database.FILE, lock.FILE):
             if not (folder / part).is_file():
                 raise CollectionDamaged(f"collection {folder.name!r} lacks its file {part}")
+        check_installed()
+        self.folder = folder
         self._name = folder.name
         self._viewing = threading.Lock()
         with translated(f"open collection {self._name!r}"):
@@ -59,6 +67,7 @@ class Engine:
         self.uid = uid
         dims, file_bytes = self._schema.vectors, self.file_bytes
         self._viewer = Viewer(folder, uid, dims)
+        self.seals = Seals(folder)
         self.committer = Committer(folder, uid, dims, file_bytes, self.lock)
         with self.snapshot():
             pass  # maps every raw file, and so finds what is missing, short or not ours
@@ -78,11 +87,11 @@ class Engine:
         with translated(f"read collection {self._name!r}"), self.readers.connection() as connection:
             # Under a lock, or the shared view could be newer than this transaction.
             with self._viewing:
-                view = self._begin(connection)
-            yield Snapshot(connection, view)
+                snapshot = self._begin(connection)
+            yield snapshot
 
-    def _begin(self, connection: sqlite3.Connection) -> View:
-        """Begin a read transaction; the view of what it sees."""
+    def _begin(self, connection: sqlite3.Connection) -> Snapshot:
+        """Begin a read transaction; what it sees."""
         while True:
             connection.execute("BEGIN")
             layout = read_layout(connection)
@@ -94,9 +103,10 @@ class Engine:
                 if read_layout(connection) == layout:
                     raise
 
-    def _viewed(self, connection: sqlite3.Connection) -> View:
+    def _viewed(self, connection: sqlite3.Connection) -> Snapshot:
         try:
-            return self._viewer.current(connection)
+            view = self._viewer.current(connection)
+            return Snapshot(connection, view, self.seals.current(connection, view))
         except (ValueError, KeyError, TypeError) as error:  # what no commit of ours could store
             raise CollectionDamaged(
                 f"the records of collection {self._name!r} contradict each other: {error!r}"

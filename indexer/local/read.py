@@ -11,9 +11,12 @@ from indexer import payload as payloads
 from indexer.base import Hit, Page, Record, SearchResult
 from indexer.errors import CollectionDamaged
 from indexer.filters import Filter
+from indexer.local.approximate import Effort, candidates
 from indexer.local.engine import Snapshot
 from indexer.local.filter_sql import Matcher, unknown_fields
-from indexer.local.scan import Floats, exact_scores, scan
+from indexer.local.options import IndexOptions
+from indexer.local.scan import Floats, exact_scores
+from indexer.local.segments import Sealed, Wanted
 from indexer.local.view import Ints, Rows
 from indexer.sql import select_in
 
@@ -59,17 +62,28 @@ def scroll(
 
 
 def search(
-    snapshot: Snapshot, name: str, query: Floats, tree: Filter | None, limit: int
+    snapshot: Snapshot,
+    name: str,
+    query: Floats,
+    tree: Filter | None,
+    limit: int,
+    effort: Effort,
+    options: IndexOptions,
 ) -> SearchResult:
     """`query` is float32 `[dim]` of unit norm."""
-    vectors = snapshot.view.vectors[name]
-    rows = vectors.rows
-    wanted = rows.alive if tree is None else _mask(snapshot, rows, tree)
-    positions = scan(vectors, query, wanted, limit)
-    scores = exact_scores(vectors, query, positions)
-    hits = _hits(snapshot.connection, rows.points[positions], scores, limit)
+    vectors, sealed = snapshot.view.vectors[name], snapshot.sealed[name]
+    wanted = sealed.alive if tree is None else _wanted(snapshot, sealed, tree)
+    found = candidates(sealed, vectors, query, wanted, limit, effort, options)
+    scores = exact_scores(vectors, query, found.positions)
+    hits = _hits(snapshot.connection, vectors.rows.points[found.positions], scores, limit)
     missing = unknown_fields(snapshot.connection, tree) if tree else []
-    return SearchResult(hits, [f"no point has a field {key!r}" for key in missing])
+    warnings = [f"no point has a field {key!r}" for key in missing]
+    return SearchResult(hits, warnings, found.exact, found.way)
+
+
+def _wanted(snapshot: Snapshot, sealed: Sealed, tree: Filter) -> Wanted:
+    key = tree.model_dump_json(by_alias=True)
+    return sealed.remembered(key) or sealed.remember(key, _mask(snapshot, sealed.rows, tree))
 
 
 def _mask(snapshot: Snapshot, rows: Rows, tree: Filter) -> NDArray[np.bool_]:

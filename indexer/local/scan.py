@@ -1,5 +1,7 @@
 """Exact search: candidates by a float32 scan, then their scores in float64 and their order."""
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,25 +15,28 @@ _GATHER_SHARE = 0.25
 _GATHER_ROWS = 4096
 
 
-def scan(vectors: Vectors, query: Floats, wanted: Bools, limit: int) -> Ints:
+def scan(vectors: Vectors, query: Floats, wanted: Bools, limit: int, first: int = 0) -> Ints:
     """Positions of the best rows: all that may be among the first `limit` of those wanted.
 
-    `query` is a unit float32 `[dim]`, `wanted` bool `[n]`. The scores are float32 sums whose last
-    digits depend on where a row stands, so rows within their error of the last are included.
+    `query` is a unit float32 `[dim]`, `wanted` bool `[n]` for the rows from `first` on. The scores
+    are float32 sums whose last digits depend on where a row stands, so rows within their error of
+    the last are included.
     """
     count = int(np.count_nonzero(wanted))
     limit = min(limit, count)
     if count == 0:
         return np.empty(0, np.int64)
     if count < _GATHER_SHARE * len(wanted):
-        positions = np.flatnonzero(wanted)
+        positions = np.flatnonzero(wanted) + first
         return positions[_best(_gathered_scores(vectors, query, positions), query, limit)]
     scores = np.empty(len(wanted), np.float32)
-    for start, block in zip(vectors.starts, vectors.blocks.values(), strict=True):
-        np.dot(block, query, out=scores[start : start + len(block)])
+    for start, block in zip(vectors.starts - first, vectors.blocks.values(), strict=True):
+        skipped = max(0, -start)
+        if skipped < len(block):
+            np.dot(block[skipped:], query, out=scores[start + skipped : start + len(block)])
     if count < len(wanted):
         scores[~wanted] = -np.inf
-    return _best(scores, query, limit)
+    return _best(scores, query, limit) + first
 
 
 def exact_scores(vectors: Vectors, query: Floats, positions: Ints) -> NDArray[np.float64]:
@@ -43,6 +48,7 @@ def exact_scores(vectors: Vectors, query: Floats, positions: Ints) -> NDArray[np
         rows = vectors.gather(positions[part]).astype(np.float64)
         rows *= precise
         rows.sum(axis=1, out=scores[part])
+    _check_finite(scores)
     return scores.clip(-1.0, 1.0)
 
 
@@ -55,9 +61,13 @@ def _gathered_scores(vectors: Vectors, query: Floats, positions: Ints) -> Floats
 
 
 def _best(scores: Floats, query: Floats, limit: int) -> Ints:
-    if not np.isfinite(scores.max()):
-        raise CollectionDamaged("a stored vector has NaN or infinite values; run verify")
+    _check_finite(scores.max())
     last = np.partition(scores, len(scores) - limit)[len(scores) - limit]
     # The bound of a float32 dot product of unit vectors, for both sides of the comparison.
     error = len(query) * np.finfo(np.float32).eps
     return np.flatnonzero(scores >= last - error)
+
+
+def _check_finite(scores: NDArray[Any] | np.floating[Any]) -> None:
+    if not np.isfinite(scores).all():
+        raise CollectionDamaged("a stored vector has NaN or infinite values; run verify")

@@ -66,6 +66,21 @@ MIGRATIONS = (
     """,
     # Where assets were found, what that said of them, and how long they took.
     extend_ledger("ledger", ADDED[:3]),
+    # Sealed segments.
+    """
+    CREATE TABLE segment (
+        number INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        factory TEXT NOT NULL,
+        calibration TEXT NOT NULL,
+        file TEXT NOT NULL UNIQUE,
+        bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        rows INTEGER NOT NULL,
+        version INTEGER NOT NULL
+    );
+    """,
 )
 """Append-only: a collection that was made by migration n is brought up by those after it."""
 

@@ -23,6 +23,7 @@ from indexer.local.collection import LocalCollection
 from indexer.local.database import FILE, connect_writer, translated
 from indexer.local.drafts import draft, hidden
 from indexer.local.filesystem import refuse_remote, sync_folder
+from indexer.local.options import IndexOptions
 from indexer.local.rawfile import FOLDER, check_fits
 from indexer.local.restore import unpack
 from indexer.local.schema import migrate, write_schema
@@ -35,16 +36,23 @@ class LocalStore:
     """Satisfies `indexer.base.Store`: the collections under `root/collections`.
 
     `root` is made when the first collection is. `file_bytes` is the greatest size of a raw vector
-    file in collections created here; `lock_timeout` how many seconds a write waits for others.
+    file in collections created here; `lock_timeout` how many seconds a write waits for others;
+    `index` how collections are indexed by this process.
     """
 
     def __init__(
-        self, root: Path, *, file_bytes: int = 1 << 30, lock_timeout: float = 30.0
+        self,
+        root: Path,
+        *,
+        file_bytes: int = 1 << 30,
+        lock_timeout: float = 30.0,
+        index: IndexOptions | None = None,
     ) -> None:
         self._folder = Path(root).absolute() / FOLDER_NAME
         self._aliases = Aliases(self._folder)
         self._file_bytes = file_bytes
         self._lock_timeout = lock_timeout
+        self._index = index
         # Shared by threads without a lock: each step on a dictionary happens as a whole.
         self._opened: dict[str, LocalCollection] = {}
 
@@ -113,7 +121,7 @@ class LocalStore:
         folder = self._folder / name
         if not folder.is_dir():
             raise self._unknown(name)
-        fresh = LocalCollection(folder, self._lock_timeout)
+        fresh = self._load(folder)
         first = self._opened.setdefault(name, fresh)
         if first is not fresh:
             fresh.close()
@@ -176,6 +184,9 @@ class LocalStore:
         refuse_remote(self._folder)
         with draft(self._folder, name) as folder:
             yield folder
+
+    def _load(self, folder: Path) -> LocalCollection:
+        return LocalCollection(folder, self._lock_timeout, self._index)
 
     def _build(self, folder: Path, schema: Schema) -> None:
         (folder / FOLDER).mkdir()

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from qdrant_client import models
 
 from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
-from indexer.checks import check_limit, check_names, checked_query, widened
+from indexer.checks import check_effort, check_limit, check_names, checked_query, widened
 from indexer.filters import Filter, payload_keys
 from indexer.ledger import Ledger
 from indexer.payload import check_payload, encode
@@ -23,6 +23,7 @@ from indexer.qdrant.staging import Staging
 
 _EDITED_AT_ONCE = 1000
 _ASSETS_AT_ONCE = 100
+_TOO_MUCH_FOR_A_GRAPH = 0.99
 _LAST_ID = UUID(int=2**128 - 1)
 
 
@@ -37,6 +38,7 @@ class QdrantCollection:
     def __init__(
         self,
         name: str,
+        uid: UUID,
         schema: Schema,
         remote: RemotePoints,
         ledger: Ledger,
@@ -44,6 +46,7 @@ class QdrantCollection:
         options: QdrantOptions,
     ) -> None:
         self._name = name
+        self._uid = uid
         self._schema = schema
         self._remote = remote
         self._ledger = ledger
@@ -53,6 +56,11 @@ class QdrantCollection:
     @property
     def name(self) -> str:
         return self._name
+
+    @property
+    def uid(self) -> UUID:
+        """Written when the collection was made."""
+        return self._uid
 
     @property
     def schema(self) -> Schema:
@@ -197,32 +205,42 @@ class QdrantCollection:
         vector: str = "default",
         filter: Filter | None = None,  # noqa: A002
         limit: int = 10,
+        effort: float | None = None,
+        recall: float | None = None,
         params: models.SearchParams | None = None,
     ) -> SearchResult:
         """The `limit` points (1 to 10,000) of highest cosine to `query` `[dim]`.
 
-        `params` are Qdrant's own (`exact`, `hnsw_ef`, `quantization`), for this search alone; by
+        `effort` becomes Qdrant's `hnsw_ef`, 16 to 1024, and at 1 `exact`. Recall is not measured
+        there: a `recall` above .99 stands for an effort of 1, another for .75. `params` are
+        Qdrant's own (`exact`, `hnsw_ef`, `quantization`), for this search alone, instead; by
         default small copies are oversampled and rescored, and the server chooses the rest. Points
         of equal score come in id order. Raises `InvalidQuery`.
         """
         check_limit(limit)
+        check_effort(effort, recall)
+        if recall is not None:
+            effort = 1.0 if recall > _TOO_MUCH_FOR_A_GRAPH else 0.75
         unit = checked_query(query, self._schema, vector)
         request = models.QueryRequest(
             query=unit.tolist(),
             using=vector,
             filter=_tree(filter),
-            params=params or self._rescoring(),
+            params=params or self._params(effort),
             limit=limit,
             with_payload=True,
         )
         return search(self._remote, request, limit, payload_keys(filter) if filter else [])
 
-    def _rescoring(self) -> models.SearchParams:
-        """Said always: it means nothing to a collection without small copies."""
+    def _params(self, effort: float | None) -> models.SearchParams:
+        """Rescoring is said always: it means nothing to a collection without small copies."""
         again = models.QuantizationSearchParams(
             rescore=True, oversampling=self._options.oversampling
         )
-        return models.SearchParams(quantization=again)
+        if effort == 1:
+            return models.SearchParams(exact=True)
+        ef = None if effort is None else round(16 * 64**effort)
+        return models.SearchParams(quantization=again, hnsw_ef=ef)
 
     def _upsert(self, batch: Prepared) -> None:
         # One after another: the next request waits until the server has taken in the last.

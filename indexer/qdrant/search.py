@@ -31,7 +31,9 @@ def search(
         [found] = remote.query([_asking(request, fetched)])
     hits = sorted(map(_hit, found), key=lambda hit: (-hit.score, hit.id))[:limit]
     missing = [key for key, points in zip(keys, present, strict=True) if not points]
-    return SearchResult(hits, [f"no point has a field {key!r}" for key in missing])
+    warnings = [f"no point has a field {key!r}" for key in missing]
+    exact = bool(request.params and request.params.exact)
+    return SearchResult(hits, warnings, exact, "server")
 
 
 def _asking(request: models.QueryRequest, limit: int) -> models.QueryRequest:

@@ -121,7 +121,15 @@ class QdrantStore:
         ledger = self._ledgers.ledger(description.uid)
         staging = self._ledgers.staging(description.uid)
         remote = RemotePoints(self._server, name)
-        return QdrantCollection(name, description.schema, remote, ledger, staging, self._options)
+        return QdrantCollection(
+            name,
+            description.uid,
+            description.schema,
+            remote,
+            ledger,
+            staging,
+            self._options,
+        )
 
     def _known(self, name: str) -> tuple[str, Description]:
         """The collection's own name, where an alias was given, and its description."""

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from encoders import EncoderInfo, unit
 from retrieval.classify.classifier import Classifier, Rows
-from retrieval.errors import InvalidClasses
+from retrieval.errors import InvalidClasses, RetrievalError
 
 STRENGTHS = (1.0, 10.0, 100.0, 1_000.0, 10_000.0)  # inverse regularisation: unit rows are short
 FOLDS = 5
@@ -46,8 +46,10 @@ def train(examples: Examples, info: EncoderInfo, vector: str) -> Trained:
     """Fit a classifier to vectors named `vector` that `info`'s encoder made for search.
 
     The regularisation is the strongest of the best by cross-validation. Raises `InvalidClasses`
-    for fewer than two labels, and for a label of fewer than two examples or that all have.
+    for fewer than two labels, and for a label of fewer than two examples or that all have;
+    `RetrievalError` where scikit-learn is not installed.
     """
+    _require_library()
     counts = _counted(examples)
     rows = unit(examples.rows).astype(np.float64)
     targets = examples.targets.argmax(axis=1) if examples.exclusive else examples.targets
@@ -66,6 +68,15 @@ def train(examples: Examples, info: EncoderInfo, vector: str) -> Trained:
         made=f"trained on {len(rows)} examples, {scores[best]:.3f} on those held out",
     )
     return Trained(classifier, counts, scores[best])
+
+
+def _require_library() -> None:
+    try:
+        import sklearn  # noqa: F401
+    except ImportError as error:
+        raise RetrievalError(
+            "training a probe needs scikit-learn: pip install 'polylens[eval]'"
+        ) from error
 
 
 def _counted(examples: Examples) -> dict[str, int]:

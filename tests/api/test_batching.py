@@ -215,14 +215,17 @@ def test_work_that_nobody_waits_for_is_not_done() -> None:
 def test_a_worker_that_dies_is_replaced() -> None:
     def run(items: Sequence[str]) -> list[str]:
         if "die" in items:
+            dying.append(threading.current_thread())
             raise SystemExit("killed")
         return list(items)
 
+    dying: list[threading.Thread] = []
     batcher = Batcher(run, BatchOptions())
     with pytest.raises(WorkerLost, match="worker died"):
         batcher(["die"])
-    eventually(lambda: batcher.deaths == 1)
+    assert batcher.deaths == 1
     assert batcher(["live"]) == ["live"]
+    dying[0].join()  # its last words belong to this test
 
 
 def test_what_an_encoder_cannot_do_is_told() -> None:
@@ -231,3 +234,26 @@ def test_what_an_encoder_cannot_do_is_told() -> None:
         encoder.caption([plain("red")])
     with pytest.raises(InvalidInput, match="fake cannot match"):
         encoder.match([plain("red")], ["red"])
+
+
+def test_a_large_job_ends_between_its_calls_when_its_time_is_over() -> None:
+    """Such as the prompts of many classes, which are encoded some hundred at a time."""
+    calls = 0
+
+    class Counted(FakeEncoder):
+        def encode_texts(self, texts: Sequence[str]) -> Vectors:
+            nonlocal calls
+            calls += 1
+            return super().encode_texts(texts)
+
+    encoder = BatchingEncoder(Counted(), BatchOptions(max_batch=4))
+    words = [f"thing {number}" for number in range(8)]
+
+    def late() -> None:
+        encoder.encode_texts(words)
+        PATIENCE.set(Patience.of(-1))
+        encoder.encode_texts(words)
+
+    with pytest.raises(TooLate):
+        copy_context().run(late)
+    assert calls == 1

@@ -4,7 +4,9 @@ import multiprocessing
 import random
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from multiprocessing.context import ForkServerContext
+from multiprocessing.process import BaseProcess
 from multiprocessing.synchronize import Event
 from pathlib import Path
 
@@ -12,11 +14,14 @@ import pytest
 
 from encoders.fake import FakeEncoder
 from indexer import LocalCollection, LocalStore
-from ingestion import IngestOptions, ingest, walk
+from ingestion import IngestOptions, VideoOptions, ingest, walk
 from tests import media as make
 from tests.ingestion.conftest import schema_of
+from tests.ingestion.test_staging import save_long_video
 
-OPTIONS = IngestOptions(batch_size=4, workers=2)
+OPTIONS = IngestOptions(
+    batch_size=4, workers=2, video=VideoOptions(segment_seconds=0.5, segment_frames=2)
+)
 Stored = dict[str, tuple[str, dict[str, object], bytes]]
 
 
@@ -47,31 +52,39 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     make.save_pictures(folder, 60)
     (folder / "00030x.jpg").write_bytes(b"broken")
     make.save_video(folder / "00020v.mp4", make.frames(["red", "lime", "blue"], each=60))
+    save_long_video(folder / "00001w.mp4")
+    save_long_video(folder / "00002w.ts")
     return folder
+
+
+def assets_of(photos: Path) -> list[str]:
+    return [path.as_uri() for path in photos.iterdir()]
 
 
 @pytest.fixture(scope="module")
 def server() -> ForkServerContext:
     """Starts children with everything imported, so that kills fall into the work."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.ingestion.test_crash", "av", "decord"])
+    context.set_forkserver_preload(["tests.ingestion.test_crash", "ingestion.pipeline"])
     return context
 
 
 @pytest.fixture(scope="module")
 def reference(
-    photos: Path, tmp_path_factory: pytest.TempPathFactory
+    photos: Path, tmp_path_factory: pytest.TempPathFactory, server: ForkServerContext
 ) -> Iterator[tuple[Stored, float]]:
     """What an uninterrupted run stores, and how many seconds it takes."""
-    store = LocalStore(tmp_path_factory.mktemp("reference"))
-    collection = store.create("photos", schema_of(FakeEncoder()))
-    start = time.perf_counter()
-    ingest_all(photos, collection)
-    yield stored(collection), time.perf_counter() - start
+    folder = tmp_path_factory.mktemp("reference")
+    LocalStore(folder).create("photos", schema_of(FakeEncoder())).close()
+    seconds = time_child(server, photos, folder)
+    collection = LocalStore(folder).open("photos")
+    yield stored(collection), seconds
     collection.close()
 
 
-@pytest.mark.parametrize("seed", range(20))
+@pytest.mark.parametrize(
+    "seed", [*range(10), *(pytest.param(seed, marks=pytest.mark.long) for seed in range(10, 100))]
+)
 def test_killed_at_a_random_moment(
     seed: int,
     photos: Path,
@@ -85,14 +98,16 @@ def test_killed_at_a_random_moment(
     collection = LocalStore(tmp_path).open("photos")
     try:
         survivors = stored(collection)
-        print(f"seed {seed}: {len(survivors)} of {len(expected)} points survived the kill")
+        staged = sum(len(collection.staged(asset)) for asset in assets_of(photos))
+        print(f"seed {seed}: {len(survivors)} of {len(expected)} points survived, {staged} staged")
         assert survivors.items() <= expected.items()
         assert {row.asset for row in collection.ledger.rows("done")} == {
             asset for asset, _, _ in survivors.values()
         }
         ingest_all(photos, collection)
         assert stored(collection) == expected
-        assert collection.ledger.counts() == {"done": 61, "skipped": 0, "failed": 1}
+        assert collection.ledger.counts() == {"done": 63, "skipped": 0, "failed": 1}
+        assert not any(collection.staged(asset) for asset in assets_of(photos))
     finally:
         collection.close()
 
@@ -103,10 +118,9 @@ def test_killed_while_replacing_what_changed(
 ) -> None:
     photos, data = tmp_path / "photos", tmp_path / "data"
     paths = make.save_pictures(photos, 30)
-    collection = LocalStore(data).create("photos", schema_of(FakeEncoder()))
-    start = time.perf_counter()
-    ingest_all(photos, collection)
-    seconds = time.perf_counter() - start
+    LocalStore(data).create("photos", schema_of(FakeEncoder())).close()
+    seconds = time_child(server, photos, data)
+    collection = LocalStore(data).open("photos")
     before = stored(collection)
     collection.close()
     for path in paths:
@@ -130,11 +144,25 @@ def kill_at_random(
     server: ForkServerContext, media: Path, data: Path, seed: int, seconds: float
 ) -> None:
     """Kill a child that ingests at some moment of the `seconds` it takes, or shortly after."""
+    with started_child(server, media, data) as process:
+        time.sleep(random.Random(seed).uniform(0, 1.2 * seconds))
+        process.kill()
+
+
+def time_child(server: ForkServerContext, media: Path, data: Path) -> float:
+    """The seconds that a child takes to ingest everything."""
+    with started_child(server, media, data) as process:
+        start = time.perf_counter()
+        process.join()
+        return time.perf_counter() - start
+
+
+@contextmanager
+def started_child(server: ForkServerContext, media: Path, data: Path) -> Iterator[BaseProcess]:
     started = server.Event()
     process = server.Process(target=child, args=(media, data, started))
     process.start()
     assert started.wait(60)
-    time.sleep(random.Random(seed).uniform(0, 1.2 * seconds))
-    process.kill()
+    yield process
     process.join()
     process.close()

@@ -40,9 +40,9 @@ CRASHES = {
 
 
 def treacherous(image: RGBImage, use: Use = "search") -> Pixels:
-    """Real crashes of the process, each on pictures of one colour."""
+    """Real crashes of the process, each on small pictures of one colour."""
     pixels = FakeEncoder().preprocess(image, use)
-    if pixels.std(axis=(0, 1)).max() < 2:
+    if np.asarray(image).shape == (48, 64, 3) and pixels.std(axis=(0, 1)).max() < 2:
         match tuple((pixels.mean(axis=(0, 1)) > 128).tolist()):
             case (True, False, False):
                 ctypes.string_at(0)

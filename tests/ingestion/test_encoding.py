@@ -8,7 +8,7 @@ import pytest
 
 from encoders.fake import FakeEncoder
 from ingestion import Item
-from ingestion.encoding import Encoded, EncodeStage
+from ingestion.encoding import Encoded, EncodeStage, Message, Staged
 from ingestion.jobs import Frame, Job, Outcome
 from ingestion.messages import PoolKey
 from ingestion.pipes import Pipe, Window
@@ -19,10 +19,10 @@ IMAGE: PoolKey = ("image", 0)
 
 
 @contextmanager
-def running(batch_size: int) -> Iterator[tuple[Pipe[Frame | Outcome], Pipe[Encoded]]]:
+def running(batch_size: int) -> Iterator[tuple[Pipe[Message], Pipe[Encoded | Staged]]]:
     """The pipes of a stage at work, whose source is not finished."""
-    source: Pipe[Frame | Outcome] = Pipe(1000)
-    target: Pipe[Encoded] = Pipe(1000)
+    source: Pipe[Message] = Pipe(1000)
+    target: Pipe[Encoded | Staged] = Pipe(1000)
     stage = EncodeStage(
         FakeEncoder(), ["default"], batch_size, Window(1 << 20), source, target, Meter()
     )
@@ -31,6 +31,12 @@ def running(batch_size: int) -> Iterator[tuple[Pipe[Frame | Outcome], Pipe[Encod
     yield source, target
     source.finish()
     thread.join()
+
+
+def taken(target: Pipe[Encoded | Staged]) -> Encoded:
+    one = target.get()
+    assert isinstance(one, Encoded)
+    return one
 
 
 def job(name: str) -> Job:
@@ -45,7 +51,7 @@ def test_outcomes_without_frames_do_not_wait_for_any() -> None:
     with running(batch_size=32) as (source, target):
         for number in range(100):
             source.put(Outcome(job(str(number)), "failed", "why not"))
-        given = [target.get().outcome.job.item.asset for _ in range(100)]
+        given = [taken(target).outcome.job.item.asset for _ in range(100)]
     assert given == [f"test:{number}" for number in range(100)]
 
 
@@ -54,7 +60,7 @@ def test_an_incomplete_batch_goes_when_no_more_comes() -> None:
         one = job("one")
         source.put(frame(one, "red", IMAGE))
         source.put(Outcome(one, "done", points={IMAGE: {"a": 1}}))
-        (point,) = target.get().points
+        (point,) = taken(target).points
     assert point.payload == {"a": 1}
     red = FakeEncoder().encode_images([media.plain("red")])["default"][0]
     assert point.vectors["default"] == pytest.approx(red)
@@ -72,7 +78,7 @@ def test_frames_are_pooled_by_point_across_batches(batch_size: int) -> None:
         source.put(frame(film, "yellow", parts[0]))
         source.put(frame(film, "blue", whole, parts[1]))
         source.put(Outcome(film, "done", points={key: {} for key in (whole, *parts)}))
-        given = {one.outcome.job: one.points for one in (target.get(), target.get())}
+        given = {one.outcome.job: one.points for one in (taken(target), taken(target))}
     rows = FakeEncoder().encode_images(
         [media.plain(colour) for colour in ("red", "yellow", "blue")], normalize=False
     )["default"]
@@ -88,5 +94,5 @@ def test_vectors_that_are_known_are_kept_bit_for_bit() -> None:
         source.put(
             Outcome(job("x"), "done", points={IMAGE: {}}, vectors={IMAGE: {"default": known}})
         )
-        (point,) = target.get().points
+        (point,) = taken(target).points
     assert point.vectors["default"].tobytes() == known.tobytes()

@@ -8,9 +8,11 @@ from ingestion.segments import Gate, Sample, Span, samples, spans, uniform
 from ingestion.timeline import Timeline, Times
 from tests import media
 
+OPTIONS = VideoOptions()
+
 
 def timeline(times: Times, duration: float) -> Timeline:
-    return Timeline(times, duration, duration, Clock(), regular=True)
+    return Timeline(times, duration, duration, Clock(), exact=True, regular=True)
 
 
 @pytest.mark.parametrize(
@@ -42,7 +44,13 @@ def test_uniform_frames_lie_in_the_middle_of_their_intervals(
 )
 def test_segments_cover_the_video(duration: float, expected: list[tuple[float, float]]) -> None:
     frames = np.arange(0, duration, 0.1)
-    assert spans(timeline(frames, duration), 4.0) == [Span(*pair) for pair in expected]
+    assert spans(timeline(frames, duration), OPTIONS) == [Span(*pair) for pair in expected]
+
+
+def test_segments_end_where_the_camera_cuts() -> None:
+    shown = timeline(np.arange(0, 12, 0.1), 12.0)
+    found = spans(shown, OPTIONS, [1.5, 9.0])
+    assert found == [Span(0, 1.5), Span(1.5, 5.5), Span(5.5, 9.0), Span(9.0, 12.0)]
 
 
 def test_segments_are_keyed_by_their_start_in_milliseconds() -> None:
@@ -51,7 +59,8 @@ def test_segments_are_keyed_by_their_start_in_milliseconds() -> None:
 
 def test_each_segment_samples_the_frames_on_screen_in_it() -> None:
     times = np.arange(120) / 10
-    wanted = samples(timeline(times, 12.0), VideoOptions(frames=2))
+    shown, options = timeline(times, 12.0), VideoOptions(frames=2)
+    wanted = samples(shown, spans(shown, options), options)
     of_second = [sample.time for sample in wanted if ("segment", 4000) in sample.pools]
     assert of_second == [4.5, 5.5, 6.5, 7.5]
     assert [sample.time for sample in wanted if WHOLE in sample.pools] == [3.0, 9.0]
@@ -60,11 +69,12 @@ def test_each_segment_samples_the_frames_on_screen_in_it() -> None:
 
 def test_segments_without_a_new_frame_are_left_out() -> None:
     slides = timeline(np.array([0.0, 1.0, 9.0, 1e9]), 1e9 + 1)
-    assert [span.start for span in spans(slides, 4.0)] == [0, 8, 999_999_996]
+    assert [span.start for span in spans(slides, OPTIONS)] == [0, 8, 999_999_996]
 
 
 def test_a_frame_held_for_long_is_on_screen_where_the_next_one_comes() -> None:
-    wanted = samples(timeline(np.array([0.0, 1.0, 7.0]), 8.0), VideoOptions())
+    shown = timeline(np.array([0.0, 1.0, 7.0]), 8.0)
+    wanted = samples(shown, spans(shown, OPTIONS), OPTIONS)
     held = next(sample for sample in wanted if sample.time == 1.0)
     assert set(held.pools) == {WHOLE, ("segment", 0), ("segment", 4000)}
 

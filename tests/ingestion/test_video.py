@@ -1,6 +1,8 @@
 import gc
 import os
 import threading
+import tracemalloc
+from collections import defaultdict
 from contextlib import suppress
 from pathlib import Path
 
@@ -10,8 +12,10 @@ from PIL import Image
 
 from ingestion import Limits, MediaError, read_frame
 from ingestion.formats import MP4
+from ingestion.messages import WHOLE, PoolKey
 from ingestion.options import VideoOptions
 from ingestion.segments import Clip
+from ingestion.shots import cuts
 from ingestion.timeline import Timeline
 from ingestion.video import AvReader, DecordReader, Unreadable, Video
 from tests import media
@@ -292,3 +296,84 @@ def test_frames_further_apart_than_a_header_can_mean(tmp_path: Path) -> None:
     )
     video = Video(path)
     assert [shot.time for shot in video.shots([0.0])] == [0.0]
+
+
+@pytest.mark.parametrize("suffix", [".mp4", ".mkv", ".ts"])
+def test_keyframes_alone_can_be_looked_at(tmp_path: Path, suffix: str) -> None:
+    evenly = {"sc_threshold": "0"}
+    path = media.save_video(tmp_path / f"v{suffix}", ramp(100), fps=25, gop=20, options=evenly)
+    video = Video(path, keyframes=True)
+    keys = [0, 20, 40, 60, 80]
+    assert video.timeline.times * 25 == pytest.approx(np.array(keys), abs=0.1)
+    assert video.timeline.duration == pytest.approx(4.0, abs=0.05)
+    shots = list(video.shots([0.5, 1.0, 3.9]))
+    assert np.array([bar(shot.image) for shot in shots]) == pytest.approx([0, 20, 80], abs=0.6)
+    assert video.damage() == ""
+
+
+def test_containers_that_do_not_tell_times_show_all_frames(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.avi", ramp(50), fps=25, gop=20)
+    assert len(Video(path, keyframes=True).timeline.times) == 50
+
+
+def test_far_frames_are_reached_by_a_jump(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", ramp(120), fps=1, gop=10)
+    timeline = Timeline.read(path, Limits())
+    reader = AvReader(path, timeline)
+    asked = [3.2, 47.5, 48.5, 49.5, 119.9]
+    shots = list(reader.shots(asked))
+    assert [shot.at for shot in shots] == list(range(5))
+    assert np.array([bar(shot.image) for shot in shots]) == pytest.approx(
+        [3, 47, 48, 49, 119], abs=0.6
+    )
+    through = reader.shots(np.arange(120).tolist())
+    images = {shot.time: shot.image for shot in through}
+    assert all((images[shot.time] == shot.image).all() for shot in shots)
+
+
+def test_cuts_are_found_and_movement_is_none(tmp_path: Path) -> None:
+    colours = ["red"] * 31 + ["green"] * 20 + ["blue"] * 2 + ["yellow"] * 40
+    shots = [
+        shot
+        for at, name in enumerate(colours)
+        for shot in media.frames([name], each=40)[at % 40 : at % 40 + 1]
+    ]
+    path = media.save_video(tmp_path / "v.mp4", shots, fps=10)
+    found = cuts(path, Timeline.read(path, Limits()))
+    assert found == pytest.approx([3.1, 5.1], abs=0.01)  # blue is too short to be a shot
+    path = media.save_video(tmp_path / "pan.mp4", ramp(100), fps=25)
+    assert cuts(path, Timeline.read(path, Limits())) == []
+
+
+def test_segments_end_at_cuts(tmp_path: Path) -> None:
+    shots = media.frames(["red"], each=27) + media.frames(["green"], each=65)
+    path = media.save_video(tmp_path / "v.mp4", shots, fps=10)
+    clip = Clip(path, MP4, Limits(), VideoOptions(shots=True))
+    seen: dict[PoolKey, set[tuple[int, ...]]] = defaultdict(set)
+    for image, pools in clip.frames():
+        for pool in pools:
+            seen[pool].add(colour(image))
+    assert seen.pop(WHOLE) == {RED, GREEN}
+    assert seen == {("segment", 0): {RED}, ("segment", 2700): {GREEN}, ("segment", 6700): {GREEN}}
+
+
+def test_hours_are_read_in_constant_memory(tmp_path: Path) -> None:
+    times = list(range(0, 3 * 3600 * 1000, 3000))
+    tones = np.random.default_rng(0).integers(60, 256, (len(times), 3), dtype=np.uint8)
+    shots = [np.tile(tone, (48, 64, 1)) for tone in tones]
+    path = media.save_video(
+        tmp_path / "v.mp4", shots, times_ms=times, options={"preset": "ultrafast"}
+    )
+    clip = Clip(path, MP4, Limits(), VideoOptions())
+    tracemalloc.start()
+    count = parts = 0
+    for _ in clip.frames():
+        count += 1
+        parts += len(clip.part())
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert count > 3500  # a few repeat the one before
+    assert parts > 2600
+    assert len(clip.points()) == 2701
+    assert clip.points()[WHOLE]["duration"] == 3 * 3600
+    assert peak < 40e6

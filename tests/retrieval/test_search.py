@@ -116,9 +116,35 @@ def test_an_unfiltered_field_that_nobody_has_is_told(searcher: Searcher) -> None
     assert "colour" in answer.warnings[0]
 
 
-def test_stages_are_timed(searcher: Searcher) -> None:
-    took = searcher.search(Query([Part(text="red")])).took_ms
-    assert list(took) == ["encode", "search", "moments"]
+def test_stages_are_timed_and_told_on_request(searcher: Searcher) -> None:
+    quiet = searcher.search(Query([Part(text="red")]))
+    told = searcher.search(Query([Part(text="red")], explain=True))
+    assert list(quiet.took_ms) == ["plan", "encode", "retrieve", "moments"]
+    assert quiet.stages == []
+    assert [stage.name for stage in told.stages] == list(quiet.took_ms)
+    assert told.stages[2].using == "default"
+
+
+def test_a_given_vector_is_a_part_like_others(searcher: Searcher) -> None:
+    by_text = names(searcher, Part(text="red"), Part(text="blue", weight=-0.5))
+    vectors = ENCODER.encode_texts(["red", "blue"])["default"] * np.float32(7)
+    given = [Part(vector=vectors[0]), Part(vector=vectors[1], weight=-0.5)]
+    assert names(searcher, *given) == by_text
+    with pytest.raises(InvalidQuery, match="3 numbers; vector 'default' has 48"):
+        names(searcher, Part(vector=np.ones(3, np.float32)))
+
+
+def test_a_filter_that_contradicts_itself_is_told(searcher: Searcher) -> None:
+    image = {"key": "kind", "match": {"value": "image"}}
+    tree = Filter.parse({"must": [image], "must_not": [image]})
+    answer = searcher.search(Query([Part(text="red")], filter=tree))
+    assert not answer.hits
+    assert "must and must_not both have" in answer.warnings[0]
+
+
+def test_an_encoder_that_cannot_rerank_says_so(searcher: Searcher) -> None:
+    with pytest.raises(InvalidQuery, match="'fake' cannot compare a picture with a text"):
+        searcher.search(Query([Part(text="red")], rerank=5))
 
 
 class Unmeasured(FakeEncoder):

@@ -6,6 +6,10 @@ from typing import Any
 import pytest
 
 from tests.api.cli.conftest import Run
+from tests.indexer.conftest import qdrant, qdrant_server
+from tests.indexer.qdrant.loopback import Loopback
+
+__all__ = ["qdrant", "qdrant_server"]
 
 
 @pytest.fixture
@@ -93,3 +97,57 @@ def test_a_server_looks_after_its_own_files(run: Run, monkeypatch: pytest.Monkey
     ran = run("index", "restore", "x.tar")
     assert ran.code == 1
     assert "Qdrant server here" in ran.err
+
+
+def test_a_collection_moves_through_parquet(filled: Run, tmp_path: Path) -> None:
+    given = told(filled, "export", "out")
+    assert given == {"collection": "default", "points": 6, "assets": 4}
+    assert sorted(path.name for path in (tmp_path / "out").glob("*.parquet")) == [
+        "ledger.parquet",
+        "points.parquet",
+    ]
+    taken = told(filled, "import", "out", "-c", "copy")
+    assert taken == {"collection": "copy", "points": 6, "assets": 4}
+    again = filled("ingest", "photos", "-c", "copy")
+    assert "4 unchanged" in again.out
+    assert "exists already" in filled("index", "export", "out").err
+
+
+def test_a_collection_moves_to_another_folder(filled: Run, tmp_path: Path) -> None:
+    found = told(filled, "migrate", "other", "--name", "moved")
+    assert (found["collection"], found["points"], found["assets"]) == ("moved", 6, 4)
+    assert told(filled, "info", "--data", tmp_path / "other", "-c", "moved")["points"] == 6
+    assert told(filled, "migrate", "other", "--name", "moved")["written"] == 0
+
+
+def test_an_alias_takes_the_place_of_a_collection(filled: Run) -> None:
+    assert "none" in filled("index", "alias").out
+    assert told(filled, "alias", "photos", "default") == {"photos": "default"}
+    assert "red.jpg" in filled("search", "red", "-n", 2, "-c", "photos").out
+    told(filled, "snapshot", "x.tar", "-c", "photos")
+    told(filled, "restore", "x.tar", "-c", "next")
+    assert told(filled, "alias", "photos", "next") == {"photos": "next"}
+    assert told(filled, "info", "-c", "photos")["collection"] == "next"
+    assert told(filled, "alias", "photos", "--remove") == {"aliases": "none"}
+    for wrong in (["photos"], ["--remove"], ["photos", "default", "--remove"]):
+        assert filled("index", "alias", *wrong).code == 2
+
+
+def test_a_backfill_with_the_same_encoder_has_nothing_to_do(filled: Run) -> None:
+    ran = filled("index", "backfill")
+    assert ran.code == 0
+    assert "4 unchanged" in ran.out
+
+
+def test_a_collection_moves_to_a_server_and_back(
+    filled: Run, qdrant: Loopback, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = told(filled, "migrate", qdrant.url)
+    assert (there["collection"], there["points"], there["assets"]) == ("default", 6, 4)
+    monkeypatch.setenv("POLYLENS_QDRANT_URL", qdrant.url)
+    assert "red.jpg" in filled("search", "red", "-n", 2).out
+    assert "on a Qdrant server" in filled("index", "compact").err
+    back = told(filled, "migrate", tmp_path / "data", "--name", "back")
+    assert back["checksum"] == there["checksum"]
+    monkeypatch.delenv("POLYLENS_QDRANT_URL")
+    assert told(filled, "info", "-c", "back")["points"] == 6

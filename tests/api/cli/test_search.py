@@ -31,6 +31,24 @@ def test_json_for_programs(filled: Run) -> None:
     assert film["moments"][0]["start"] == 0
 
 
+def test_pages_and_what_was_done(filled: Run) -> None:
+    query = ("search", "red", "--diversity", 0.3, "-n", 2)
+    first = json.loads(filled(*query, "--json", "--explain").out)
+    assert [stage["name"] for stage in first["stages"]][:3] == ["plan", "encode", "retrieve"]
+    second = json.loads(filled(*query, "--json", "--cursor", first["next"]).out)
+    met = [hit["asset"] for answer in (first, second) for hit in answer["hits"]]
+    assert len(set(met)) == 4
+    assert second["next"] is None
+    shown = filled(*query, "--explain").out
+    assert "What was done" in shown
+    assert "diversify" in shown
+
+
+def test_moments_one_by_one(filled: Run) -> None:
+    hits = json.loads(filled("search", "blue", "--points", "--json").out)["hits"]
+    assert [hit["payload"]["name"] for hit in hits].count("film.mp4") > 1
+
+
 def test_by_image_by_point_and_without(filled: Run, tmp_path: Path) -> None:
     query = tmp_path / "query.png"
     query.write_bytes(encoded(plain("green"), "PNG"))
@@ -64,6 +82,8 @@ def test_a_filter_narrows(filled: Run) -> None:
         (["red", "-n", "0"], "limit is 1 to"),
         (["--minus", "red"], "positive weight"),
         (["--point", "00000000-0000-0000-0000-000000000000"], "no point"),
+        (["red", "--cursor", "abc"], "no cursor"),
+        (["red", "--rerank", "5"], "cannot compare a picture with a text"),
         (["red", "-e", "offline"], "made by another encoder"),
     ],
 )

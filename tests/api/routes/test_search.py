@@ -38,12 +38,70 @@ def test_text_finds_pictures(client: httpx.Client) -> None:
     hits = answer.json()["hits"]
     assert len(hits) == 3
     assert [hit["score"] for hit in hits] == sorted((hit["score"] for hit in hits), reverse=True)
-    assert answer.json()["took_ms"].keys() >= {"encode", "search"}
+    assert answer.json()["took_ms"].keys() >= {"encode", "retrieve"}
 
 
 def test_text_in_a_link(client: httpx.Client) -> None:
     answer = client.get(SEARCH, params={"q": "yellow", "limit": 1})
     assert names(answer) == ["yellow.jpg"]
+
+
+def test_everything_of_a_link(client: httpx.Client) -> None:
+    videos = {"must": [{"key": "kind", "match": {"value": "image"}}]}
+    link = {"q": "yellow", "minus": ["red"], "filter": json.dumps(videos)}
+    found = names(client.get(SEARCH, params={**link, "explain": True, "limit": 9}))
+    assert "film.mp4" not in found
+    assert found.index("red.jpg") > found.index("green.jpg")
+    (orange,) = ask(client, {"text": "orange"}, limit=1).json()["hits"]
+    assert names(client.get(SEARCH, params={"point": orange["id"]}))[0] == "orange.jpg"
+    bad = client.get(SEARCH, params={"q": "red", "filter": "{"})
+    assert "filter is not JSON" in refused(bad, 422, "invalid-query")
+    assert "empty" in refused(client.get(SEARCH), 422, "invalid-query")
+    misspelt = client.get(SEARCH, params={"q": "red", "limits": 5})
+    assert "limits" in refused(misspelt, 422, "invalid-request")
+
+
+def test_pages_by_cursor(client: httpx.Client) -> None:
+    whole = names(ask(client, {"text": "blue"}, limit=11))
+    asked: dict[str, Any] = {"limit": 4, "diversity": 0.0}
+    pages = []
+    while asked.get("cursor", "") is not None:
+        answer = ask(client, {"text": "blue"}, **asked)
+        pages.append(names(answer))
+        asked["cursor"] = answer.json()["next"]
+    assert [len(page) for page in pages] == [4, 4, 3]
+    assert [name for page in pages for name in page] == whole
+    link = client.get(SEARCH, params={"q": "blue", "limit": 4})
+    again = client.get(SEARCH, params={"q": "blue", "limit": 4, "cursor": link.json()["next"]})
+    assert names(again) == pages[1]
+
+
+def test_cursor_of_another_query(client: httpx.Client) -> None:
+    cursor = ask(client, {"text": "blue"}, limit=2).json()["next"]
+    other = ask(client, {"text": "red"}, limit=2, cursor=cursor)
+    assert "another query" in refused(other, 422, "invalid-cursor")
+
+
+def test_explanation_on_request(client: httpx.Client) -> None:
+    answer = ask(client, {"text": "blue"}, explain=True, collapse=True).json()
+    stages = [stage["name"] for stage in answer["stages"]]
+    assert stages[:3] == ["plan", "encode", "retrieve"]
+    assert "collapse" in stages
+    assert answer["hits"][0]["scores"].keys() == {"default"}
+    assert ask(client, {"text": "blue"}).json()["stages"] == []
+
+
+def test_video_has_a_timeline(client: httpx.Client) -> None:
+    hits = ask(client, {"text": "green"}, limit=20).json()["hits"]
+    film = next(hit for hit in hits if hit["payload"]["name"] == "film.mp4")
+    spans = film["timeline"]
+    assert max(spans, key=lambda span: span["score"]) == spans[1]
+    assert [span["end"] for span in spans[:-1]] == [span["start"] for span in spans[1:]]
+
+
+def test_vector_as_query(client: httpx.Client) -> None:
+    vector = [1.0, -1.0, -1.0] * 16
+    assert names(ask(client, {"vector": vector}))[0] in ("red.jpg", "film.mp4")
 
 
 def test_picture_as_a_file(client: httpx.Client) -> None:
@@ -118,6 +176,12 @@ def test_field_that_no_point_has_is_a_warning(client: httpx.Client) -> None:
         ({"parts": [{"text": "a"}], "limit": 0}, "invalid-request", "limit"),
         ({"parts": [{"text": "a"}], "limit": 100_000}, "invalid-request", "limit"),
         ({"parts": [{"text": "a"}], "vector": "q"}, "invalid-query", "default"),
+        ({"parts": [{"vector": [0.5]}]}, "invalid-query", "48"),
+        ({"parts": [{"vector": [0, 0]}]}, "invalid-query", "not all of them 0"),
+        ({"parts": [{"vector": ["a"]}]}, "invalid-request", "vector"),
+        ({"parts": [{"text": "a"}], "cursor": "!"}, "invalid-cursor", "no cursor"),
+        ({"parts": [{"text": "a"}], "rerank": 9}, "invalid-query", "cannot compare"),
+        ({"parts": [{"text": "a"}], "diversity": 2}, "invalid-request", "diversity"),
         ({"parts": [{"text": "a"}], "colour": "red"}, "invalid-request", "colour"),
         ({"parts": [{"text": "a"}], "filter": {"all": []}}, "invalid-filter", "all"),
         (

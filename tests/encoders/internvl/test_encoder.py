@@ -93,8 +93,9 @@ def test_texts_come_back_in_their_order_and_repeat(load: Load) -> None:
     texts = [f"{'word ' * (index * 7 % 30)}{index}" for index in range(300)]
     first = encoder.encode_texts(texts)["c"]
     again = encoder.encode_texts([*texts[::-1], "new", texts[5], texts[5]])["c"]
-    np.testing.assert_array_equal(again[:300], first[::-1])
-    np.testing.assert_array_equal(again[-2:], first[[5, 5]])
+    np.testing.assert_allclose(again[:300], first[::-1], atol=FEATURES)
+    np.testing.assert_allclose(again[-2:], first[[5, 5]], atol=FEATURES)
+    np.testing.assert_array_equal(again[-2], again[-1])  # computed once
     for index in (0, 150, 299):
         alone = load().encode_texts([texts[index]])["c"][0]
         np.testing.assert_allclose(first[index], alone, atol=FEATURES)

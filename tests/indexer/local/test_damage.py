@@ -186,7 +186,7 @@ def test_a_newer_format_is_refused_and_left_alone(store: LocalStore, folder: Pat
 
 
 def test_an_older_format_is_brought_up(store: LocalStore, folder: Path) -> None:
-    """Places were not indexed in format 1, and the ledger had fewer columns."""
+    """In format 1 places were not indexed, the ledger had fewer columns, and nothing was sealed."""
     berlin = point(1000, place={"lat": 52.5, "lon": 13.4})
     store.open("photos").upsert([berlin])
     store.close()
@@ -195,6 +195,7 @@ def test_an_older_format_is_brought_up(store: LocalStore, folder: Path) -> None:
         connection.execute("DELETE FROM kv WHERE type = 'g'")
         for column in ("source", "metadata", "seconds"):
             connection.execute(f"ALTER TABLE ledger DROP COLUMN {column}")
+        connection.execute("DROP TABLE segment")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     area = {"geo_radius": {"center": {"lat": 52.5, "lon": 13.3}, "radius": 10_000}}
@@ -204,6 +205,8 @@ def test_an_older_format_is_brought_up(store: LocalStore, folder: Path) -> None:
     row = LedgerRow("a", "done", updated=1.0, source="file:///photos", seconds=0.5)
     collection.ledger.record([row])
     assert collection.ledger.get(["a"]) == {"a": row}
+    collection.seal()
+    assert collection.index_info()[0].segments[0].rows == 501
 
 
 def test_a_collection_dropped_elsewhere_is_gone(store: LocalStore, tmp_path: Path) -> None:

@@ -13,20 +13,15 @@ import pytest
 
 from indexer import LocalCollection, LocalStore, StorageError
 from indexer.local import rawfile
+from tests.disks import mounted_disk
 from tests.indexer.local.points import SCHEMA, assert_holds, points, vector
-from tests.parts import require_part
 
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 2 MB of our own, which root can mount."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
-    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True).returncode == 0
-    require_part(mounted, "the right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
+    """A file system of 2 MB."""
+    with mounted_disk(tmp_path / "disk", "2m") as folder:
+        yield folder
 
 
 def test_a_full_disk_is_an_error_and_the_store_still_opens(small_disk: Path) -> None:

@@ -1,9 +1,9 @@
 """A process that edits a collection until it is killed, and says what has been acknowledged.
 
-    python -m tests.indexer.local.worker FOLDER SEED DONE [LAST]
+    python -m tests.indexer.local.worker FOLDER SEED DONE [LAST [COMPACT]]
 
 It goes through the operations of SEED; those before number DONE were done by its predecessors, and
-it ends before number LAST.
+it ends before number LAST. After every COMPACT of them it compacts the collection.
 """
 
 import os
@@ -27,7 +27,9 @@ def replay(operations: Generator, model: Model, count: int) -> None:
         operations.operation(model)[1](model)
 
 
-def main(folder: str, seed: int, done: int, last: int = sys.maxsize) -> None:
+def main(
+    folder: str, seed: int, done: int, last: int = sys.maxsize, compact: int = sys.maxsize
+) -> None:
     operations, model = generator(seed), Model()
     replay(operations, model, done)
     collection = LocalStore(Path(folder)).open(NAME)
@@ -38,6 +40,8 @@ def main(folder: str, seed: int, done: int, last: int = sys.maxsize) -> None:
         # One write to a pipe: it is there whole or not at all, whenever we are killed.
         os.write(1, f"{number + 1}\n".encode())
         operation(model)
+        if number % compact == compact - 1:
+            collection.compact()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Probes learnt from vectors whose classes are known."""
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 
 from encoders.fake import FakeEncoder
 from retrieval.classify import Classifier, Examples, train
-from retrieval.errors import InvalidClasses
+from retrieval.errors import InvalidClasses, RetrievalError
 
 INFO = FakeEncoder.info
 DIM = 48
@@ -107,3 +108,9 @@ def test_too_few_examples_are_named() -> None:
     everywhere[:10, 1] = False
     with pytest.raises(InvalidClasses, match="'a' has 20 of 20 usable examples"):
         train(Examples(rows, ["a", "b"], everywhere), INFO, "default")
+
+
+def test_without_the_library_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sklearn", None)
+    with pytest.raises(RetrievalError, match=r"pip install 'polylens\[eval\]'"):
+        train(one_each(*clouds(2, each=10)), INFO, "default")

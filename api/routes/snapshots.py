@@ -1,0 +1,103 @@
+"""`/v1/snapshots`: backups of collections, kept in the data folder."""
+
+import logging
+from pathlib import Path
+
+from fastapi import APIRouter, Response
+from starlette.responses import FileResponse
+
+from api.problems import Refusal
+from api.routes.collections import detail
+from api.schemas import CollectionDetail, RestoreRequest, Snapshot, SnapshotList
+from api.security import requires
+from api.service import Service, ServiceDep
+from api.snapshots import Snapshots, local, local_store
+from indexer import IndexerError, Manifest
+from indexer.local.snapshot import read_manifest
+
+logger = logging.getLogger("polylens")
+router = APIRouter(tags=["snapshots"], dependencies=[requires("admin")])
+
+TAR = {"content": {"application/x-tar": {}}, "description": "The file."}
+
+
+@router.post("/v1/collections/{name}/snapshots", status_code=201)
+async def create_snapshot(name: str, service: ServiceDep, response: Response) -> Snapshot:
+    """Back a collection up; searches and writes go on meanwhile."""
+    made = await service.maintenance(_create, service, name)
+    response.headers["Location"] = f"/v1/snapshots/{made.name}"
+    return made
+
+
+@router.get("/v1/snapshots")
+async def list_snapshots(service: ServiceDep) -> SnapshotList:
+    """The snapshots there are, of whichever collection."""
+    return await service.queries(_list, _snapshots(service))
+
+
+@router.get("/v1/snapshots/{snapshot}", response_class=Response, responses={200: TAR})
+async def download_snapshot(snapshot: str, service: ServiceDep) -> Response:
+    """The file itself."""
+    path = await service.queries(_find, service, snapshot)
+    return FileResponse(path, media_type="application/x-tar", filename=path.name)
+
+
+@router.delete("/v1/snapshots/{snapshot}", status_code=204)
+async def delete_snapshot(snapshot: str, service: ServiceDep) -> None:
+    """Remove a snapshot."""
+    await service.writes(lambda: _find(service, snapshot).unlink(missing_ok=True))
+
+
+@router.post("/v1/snapshots/{snapshot}/restore", status_code=201)
+async def restore_snapshot(
+    snapshot: str, wanted: RestoreRequest, service: ServiceDep, response: Response
+) -> CollectionDetail:
+    """Make a collection of a snapshot, under the name it had or another.
+
+    All of it is checked before the collection is there.
+    """
+    made = await service.maintenance(_restore, service, snapshot, wanted.name)
+    response.headers["Location"] = f"/v1/collections/{made.name}"
+    return made
+
+
+def _snapshots(service: Service) -> Snapshots:
+    return Snapshots(service.installation.snapshots)
+
+
+def _find(service: Service, name: str) -> Path:
+    path = _snapshots(service).find(name)
+    if path is None:
+        raise Refusal(404, "unknown-snapshot", f"there is no snapshot {name!r}")
+    return path
+
+
+def _create(service: Service, name: str) -> Snapshot:
+    collection = local(service.open(name))
+    path = _snapshots(service).new(collection.name)
+    return _out(path, collection.snapshot(path))
+
+
+def _list(snapshots: Snapshots) -> SnapshotList:
+    found = []
+    for path in snapshots.all():
+        try:
+            found.append(_out(path, read_manifest(path)))
+        except IndexerError as error:
+            logger.error("snapshot %s cannot be listed: %s", path, error)
+    return SnapshotList(snapshots=found)
+
+
+def _restore(service: Service, snapshot: str, name: str | None) -> CollectionDetail:
+    path = _find(service, snapshot)
+    return detail(local_store(service.installation.store).restore(path, name))
+
+
+def _out(path: Path, manifest: Manifest) -> Snapshot:
+    return Snapshot(
+        name=path.name,
+        collection=manifest.name,
+        points=manifest.points,
+        bytes=path.stat().st_size,
+        created=manifest.created,
+    )

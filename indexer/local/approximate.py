@@ -1,0 +1,108 @@
+"""The plan of a search: an exact scan, the rows that a filter leaves, or sealed segments.
+
+Segments only propose candidates. Their scores are computed from the raw vectors, and rows that no
+segment has are scanned, so an answer can lack a point but never has a wrong score.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from indexer.local.calibrate import Level
+from indexer.local.faiss_index import Floats
+from indexer.local.options import IndexOptions
+from indexer.local.scan import scan
+from indexer.local.segments import Sealed, Segment, Wanted
+from indexer.local.view import Ints, Vectors
+
+_SELECTIVE = 0.01
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How hard to look: `effort`, 0 to 1 (all rows), or a `recall` to reach; else the default."""
+
+    effort: float | None = None
+    recall: float | None = None
+
+    def level(self, levels: Sequence[Level], recall: float) -> Level | None:
+        """The level of a calibration to search at; None when only a scan will do."""
+        if self.effort is not None:
+            place = int(self.effort * len(levels))
+            return levels[place] if place < len(levels) else None
+        target = self.recall if self.recall is not None else recall
+        return next((level for level in levels if level.recall >= target), None)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Positions of rows among which the best are, and the way they were found."""
+
+    positions: Ints
+    way: str
+
+    @property
+    def exact(self) -> bool:
+        return self.way != "segments"
+
+
+def candidates(
+    sealed: Sealed,
+    vectors: Vectors,
+    query: Floats,
+    wanted: Wanted,
+    limit: int,
+    effort: Effort,
+    options: IndexOptions,
+) -> Candidates:
+    """What a unit query `[dim]` may find among the rows wanted."""
+    few = max(options.gather_rows, _SELECTIVE * len(wanted.mask))
+    if wanted.count <= min(few, len(wanted.mask) - 1):
+        return Candidates(scan(vectors, query, wanted.mask, limit), "filter")
+    found = _from_segments(sealed, query, wanted, limit, effort, options.recall)
+    if found is None:
+        return Candidates(scan(vectors, query, wanted.mask, limit), "scan")
+    positions = vectors.rows.positions(found)
+    first, tail = wanted.tail
+    parts = [positions[wanted.mask[positions]], scan(vectors, query, tail, limit, first)]
+    return Candidates(np.unique(np.concatenate(parts)), "segments")
+
+
+def _from_segments(
+    sealed: Sealed, query: Floats, wanted: Wanted, limit: int, effort: Effort, recall: float
+) -> Ints | None:
+    """The rows that the segments propose; None when a scan is needed."""
+    plans = []
+    counts = zip(wanted.counts[1:].tolist(), sealed.alive.counts[1:].tolist(), strict=False)
+    for segment, (count, alive) in zip(sealed.segments, counts, strict=False):
+        if count:
+            plan = _planned(segment, limit * alive / count, effort, recall)
+            if plan is None:
+                return None
+            plans.append((segment, count, plan))
+    found = [_ask(segment, query, wanted, count, level) for segment, count, level in plans]
+    whole = [part for part in found if part is not None]
+    return np.concatenate(whole) if whole and len(whole) == len(found) else None
+
+
+def _planned(segment: Segment, neighbours: float, effort: Effort, recall: float) -> Level | None:
+    # The best `limit` of a tenth of the rows are among the best `10 * limit` of all, roughly.
+    levels = segment.record.calibration.levels(neighbours)
+    return effort.level(levels, recall)
+
+
+def _ask(segment: Segment, query: Floats, wanted: Wanted, count: int, level: Level) -> Ints | None:
+    """The segment's candidates; as long as there are fewer than asked for, it is searched further.
+
+    None when even all of the index has too few: a graph can lose its way among rows not wanted.
+    """
+    depth, probe = min(level.depth, count), level.probe
+    bitmap = None if count == segment.record.rows else wanted.bitmap
+    while True:
+        found = segment.search(query, depth, probe, bitmap)
+        if len(found) >= depth:
+            return found
+        if probe >= segment.most_probes:
+            return None
+        probe = min(4 * probe, segment.most_probes)

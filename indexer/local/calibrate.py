@@ -1,0 +1,201 @@
+"""Calibration: how much of a segment's index must be looked at to find what an exact scan finds.
+
+Measured when the segment is built, with queries like its images and queries like texts: an index
+tuned on the first alone fails the second, which lie far from everything stored (the modality gap of
+dual encoders: Liang et al., arXiv:2203.02053).
+"""
+
+import json
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.local import faiss_index
+from indexer.local.faiss_index import Floats, Index
+from indexer.local.options import IndexKind
+from indexer.local.view import Ints
+
+TIERS = {10: 128, 40: 64, 160: 32, 640: 16}
+"""Numbers of neighbours for which recall is measured, and by how many queries of each kind."""
+_DEPTHS = (3, 10, 30)
+"""Candidates rescored, for each neighbour wanted."""
+_LEAST_DEPTH, _MOST_DEPTH = 100, 6400
+_ENOUGH = 0.9995
+_ROW_COST = {"rabitq": 0.045, "ivf-rabitq": 0.045, "sq8": 0.18, "ivf-sq8": 0.18, "hnsw-sq8": 6.0}
+"""Microseconds of one core for each vector looked at (of a graph, for each step of `ef`); their
+ratios decide."""
+_RESCORE_COST = 1.5
+
+Source = Literal["stored", "made"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """A way to search: `probe` lists (or `ef`), `depth` candidates rescored.
+
+    `image` and `text` are the recall measured, less one standard error.
+    """
+
+    probe: int
+    depth: int
+    image: float
+    text: float
+
+    @property
+    def recall(self) -> float:
+        return min(self.image, self.text)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """For each number of neighbours, levels of rising cost and recall.
+
+    `text` says whether the text queries were texts of the collection or made up.
+    """
+
+    text: Source
+    tiers: Mapping[int, Sequence[Level]]
+
+    def levels(self, neighbours: float) -> Sequence[Level]:
+        """Those for so many neighbours; none when they are too many."""
+        return next((found for k, found in self.tiers.items() if k >= neighbours), ())
+
+    def dump(self) -> str:
+        tiers = {k: [astuple(level) for level in levels] for k, levels in self.tiers.items()}
+        return json.dumps({"text": self.text, "tiers": tiers})
+
+    @classmethod
+    def load(cls, text: str) -> "Calibration":
+        found = json.loads(text)
+        tiers = {
+            int(k): [Level(*level) for level in levels] for k, levels in found["tiers"].items()
+        }
+        return cls(found["text"], tiers)
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Unit float32 `[n, dim]`, and the id of the row that each is made of: no answer to it."""
+
+    vectors: Floats
+    own: Ints
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+
+def image_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> Queries:
+    """Each a stored vector, moved along the difference of two others: still like the data."""
+    moved = vectors + 0.4 * _unit(vectors[random.permutation(len(ids))] - np.roll(vectors, 1, 0))
+    return Queries(_unit(moved), ids)
+
+
+def text_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> Queries:
+    """Each partly a stored vector, and partly away from all of them, in common and alone."""
+    common = _unit(random.normal(size=(1, vectors.shape[1])))
+    alone = _unit(random.normal(size=vectors.shape))
+    return Queries(_unit(0.5 * vectors + 0.6 * common + 0.62 * alone), ids)
+
+
+def calibrate(
+    index: Index,
+    kind: IndexKind,
+    rows: int,
+    images: Queries,
+    texts: Queries,
+    source: Source,
+    parts: Callable[[], Iterator[tuple[Ints, Floats]]],
+    stop: faiss_index.Stop = lambda: False,
+) -> Calibration:
+    """Compare an index with an exact scan of what is in it: `parts` yields ids and vectors."""
+    most = min(max(TIERS), rows)
+    truths = [_nearest(queries, parts(), most, stop) for queries in (images, texts)]
+    tiers = {}
+    for k, count in TIERS.items():
+        measured = list(_measured(index, k, count, rows, [images, texts], truths, stop))
+        tiers[k] = _frontier(measured, kind, rows, faiss_index.probes(index)[-1])
+        if k >= rows:
+            break
+    return Calibration(source, tiers)
+
+
+def _measured(
+    index: Index,
+    k: int,
+    count: int,
+    rows: int,
+    kinds: Sequence[Queries],
+    truths: Sequence[Ints],
+    stop: faiss_index.Stop,
+) -> Iterator[Level]:
+    depths = sorted({min(max(_LEAST_DEPTH, n * k), _MOST_DEPTH) for n in _DEPTHS})
+    for probe in faiss_index.probes(index):
+        if stop():
+            raise faiss_index.Stopped
+        if faiss_index.is_graph(index):  # which is searched better the more is asked for
+            depths = [max(_LEAST_DEPTH, k, probe)]
+        recalls = []
+        for queries, truth in zip(kinds, truths, strict=True):
+            depth = min(depths[-1] + 1, rows)
+            found = faiss_index.search(index, queries.vectors[:count], depth, probe)
+            recalls.append([_recall(found, queries.own, truth[:count, :k], d) for d in depths])
+        for depth, image, text in zip(depths, *recalls, strict=True):
+            yield Level(probe, depth, image, text)
+        if min(recall[-1] for recall in recalls) >= _ENOUGH:
+            return
+
+
+def _recall(found: Ints, own: Ints, truth: Ints, depth: int) -> float:
+    """The share of each query's neighbours among its candidates; mean less standard error."""
+    shares = [
+        float(np.isin(wanted, row[row != self][:depth]).mean()) if len(wanted) else 1.0
+        for row, wanted, self in zip(found, (t[t >= 0] for t in truth), own, strict=False)
+    ]
+    error = np.std(shares) / math.sqrt(len(shares))
+    return float(round(np.mean(shares) - error, 4))
+
+
+def _frontier(levels: Sequence[Level], kind: IndexKind, rows: int, most: int) -> list[Level]:
+    """Those that no cheaper one equals, by rising cost."""
+
+    def cost(level: Level) -> float:
+        looked_at = level.probe if kind == "hnsw-sq8" else rows * level.probe / most
+        return looked_at * _ROW_COST[kind] + level.depth * _RESCORE_COST
+
+    kept: list[Level] = []
+    for level in sorted(levels, key=cost):
+        if not kept or level.recall > kept[-1].recall:
+            kept.append(level)
+    return kept
+
+
+def _nearest(
+    queries: Queries, parts: Iterator[tuple[Ints, Floats]], most: int, stop: faiss_index.Stop
+) -> Ints:
+    """The ids of the `most` nearest rows of each query, best first; not its own; -1 at ends."""
+    best = np.full((len(queries), 0), -np.inf, np.float32)
+    found = np.empty((len(queries), 0), np.int64)
+    for ids, vectors in parts:
+        if stop():
+            raise faiss_index.Stopped
+        scores = queries.vectors @ vectors.T
+        scores[queries.own[:, None] == ids] = -np.inf
+        best = np.concatenate([best, scores], axis=1)
+        found = np.concatenate([found, np.broadcast_to(ids, scores.shape)], axis=1)
+        kept = min(most, best.shape[1])
+        order = np.argpartition(-best, kept - 1, axis=1)[:, :kept]
+        best, found = np.take_along_axis(best, order, 1), np.take_along_axis(found, order, 1)
+    order = np.argsort(-best, axis=1)
+    found = np.take_along_axis(found, order, 1)
+    found[np.isneginf(np.take_along_axis(best, order, 1))] = -1
+    return found
+
+
+def _unit(rows: NDArray[Any]) -> Floats:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    scaled: Floats = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    return scaled

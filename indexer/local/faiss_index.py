@@ -1,0 +1,202 @@
+"""FAISS, at one seam: training, building, reading and searching the index of one segment.
+
+Ids in an index are the rows of the table `point`. An index that was read is never written to:
+FAISS aborts the process when a mapped one is.
+"""
+
+import math
+import os
+from collections.abc import Callable, Iterable
+from functools import cache
+from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
+from pathlib import Path
+from types import ModuleType
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.errors import Unsupported
+from indexer.local.options import IndexKind
+from indexer.local.view import Ints
+
+_GPU_NAMES = ("faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12", "faiss-gpu-cu13")
+_TRAINING_ROWS = 64
+"""For each list."""
+_ROUNDS = 10
+_LINKS, _EF_CONSTRUCTION = 16, 100
+_MOST_EF = 1024
+
+Floats = NDArray[np.float32]
+Index: TypeAlias = Any
+"""A FAISS index; the library has no types."""
+Stop = Callable[[], bool]
+
+
+class Stopped(Exception):
+    """The index is not wanted any more."""
+
+
+@cache
+def check_installed() -> bool:
+    """Whether FAISS is there; raises `Unsupported` when it is there twice."""
+    found = [name for name in ("faiss-cpu", *_GPU_NAMES) if _installed(name)]
+    if len(found) > 1:
+        raise Unsupported(
+            f"{' and '.join(found)} are both installed, and overwrite each other's files: run "
+            f"`pip uninstall {' '.join(found)}`, then install polylens[cpu] or polylens[gpu]"
+        )
+    return find_spec("faiss") is not None
+
+
+def _installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
+
+
+def training_rows(lists: int) -> int:
+    """How many vectors the training of so many lists wants."""
+    return max(_TRAINING_ROWS * lists, 20_000)
+
+
+def lists_of(kind: IndexKind, rows: int) -> int:
+    """How many lists an index of so many rows has; a graph has one."""
+    if not kind.startswith("ivf"):
+        return 1
+    return max(1, min(round(2 * math.sqrt(rows)), rows // 8))
+
+
+def factory(kind: IndexKind, rows: int, dim: int) -> str:
+    """FAISS's description of the index. Codes of 2 bits take half as much again as is held."""
+    bits = "2" if rows * (dim / 4 + 30) < _memory() / 4 else ""
+    codes = {"rabitq": f"RaBitQfs{bits}", "sq8": "SQ8"}
+    if kind == "hnsw-sq8":
+        return f"HNSW{_LINKS}_SQ8"
+    return f"IVF{lists_of(kind, rows)},{codes[kind.removeprefix('ivf-')]}"
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _memory() -> int:
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+
+
+def build(
+    description: str,
+    sample: Floats,
+    parts: Iterable[tuple[Ints, Floats]],
+    *,
+    threads: int = 0,
+    stop: Stop = lambda: False,
+) -> Index:
+    """An index over unit vectors: trained on `sample` `[m, dim]`, then given ids and vectors.
+
+    Raises `Stopped` soon after `stop()` is true.
+    """
+    faiss = _faiss()
+    faiss.omp_set_num_threads(threads or _cores())
+    index = faiss.index_factory(sample.shape[1], description, faiss.METRIC_INNER_PRODUCT)
+    if isinstance(index, faiss.IndexIVF):
+        index.quantizer.add(_centroids(faiss, sample, index.nlist, stop))
+    else:
+        index.hnsw.efConstruction = _EF_CONSTRUCTION
+        index = faiss.IndexIDMap(index)
+    index.train(sample)
+    for ids, vectors in parts:
+        if stop():
+            raise Stopped
+        index.add_with_ids(vectors, ids)
+    return index
+
+
+def _centroids(faiss: ModuleType, sample: Floats, lists: int, stop: Stop) -> Floats:
+    """Those of k-means, float32 `[lists, dim]`; of one list the mean, whatever its norm."""
+    if lists == 1:
+        mean: Floats = sample.mean(axis=0, keepdims=True)
+        return mean
+    dim = sample.shape[1]
+    flat = faiss.IndexFlatIP(dim)
+    if faiss.get_num_gpus():
+        flat = faiss.index_cpu_to_all_gpus(flat)
+    means = faiss.Clustering(dim, lists)
+    means.spherical, means.niter = True, 1
+    means.min_points_per_centroid = 1
+    for _ in range(_ROUNDS):
+        if stop():
+            raise Stopped
+        means.train(sample, flat)  # goes on from the centroids it has
+    found: Floats = faiss.vector_to_array(means.centroids).reshape(lists, dim)
+    return found
+
+
+def write(index: Index, path: Path) -> None:
+    _faiss().write_index(index, str(path))
+
+
+def read(path: Path) -> Index:
+    """The index in a file, mapped where FAISS can; raises `RuntimeError` or `MemoryError`."""
+    faiss = _faiss()
+    return faiss.read_index(str(path), faiss.IO_FLAG_MMAP_IFC)
+
+
+def ids_of(index: Index) -> Ints:
+    """The ids in an index, int64 `[n]`, sorted."""
+    faiss = _faiss()
+    index = faiss.downcast_index(index)
+    if isinstance(index, faiss.IndexIVF):
+        lists = index.invlists
+        sizes = [lists.list_size(number) for number in range(index.nlist)]
+        parts = [
+            faiss.rev_swig_ptr(lists.get_ids(number), size).copy()
+            for number, size in enumerate(sizes)
+            if size
+        ]
+        ids = np.concatenate(parts) if parts else np.empty(0, np.int64)
+    else:
+        ids = faiss.vector_to_array(index.id_map)
+    return np.sort(ids.astype(np.int64, copy=False))
+
+
+def is_graph(index: Index) -> bool:
+    return not hasattr(index, "nlist")
+
+
+def probes(index: Index) -> list[int]:
+    """How much of an index may be looked at, in rising steps: lists, or a graph's `ef`."""
+    first, most = (64, _MOST_EF) if is_graph(index) else (1, index.nlist)
+    steps = [first << step for step in range(most.bit_length()) if first << step < most]
+    return [*steps, most]
+
+
+def search(
+    index: Index, queries: Floats, depth: int, probe: int, bitmap: NDArray[np.uint8] | None = None
+) -> Ints:
+    """The ids of the best `depth` by the index's own scores, int64 `[queries, depth]`, -1 at ends.
+
+    `queries` are float32 `[n, dim]`; with a `bitmap` only ids whose bit is set (the lowest of a
+    byte first) are found.
+    """
+    faiss = _faiss()
+    faiss.omp_set_num_threads(1)  # of this thread alone; a single query gains nothing by more
+    more = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
+    if is_graph(index):
+        parameters = faiss.SearchParametersHNSW(efSearch=max(probe, depth), **more)
+    else:
+        parameters = faiss.SearchParametersIVF(nprobe=probe, **more)
+    ids: Ints = index.search(queries, depth, params=parameters)[1]
+    return ids
+
+
+def _faiss() -> ModuleType:
+    import faiss  # slow to load, and optional
+
+    module: ModuleType = faiss
+    return module
