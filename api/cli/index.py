@@ -14,7 +14,7 @@ from rich.markup import escape
 from api.cli.options import CollectionName, Data, Device, EncoderName, installation
 from api.installation import Installation
 from api.snapshots import Snapshots, local, local_store
-from indexer import Collection, LocalCollection, LocalStore
+from indexer import Collection, LocalCollection, LocalStore, VectorIndex
 
 index = typer.Typer(
     help="Look after collections: check, shrink, back up, move.", no_args_is_help=True
@@ -45,6 +45,14 @@ def compact(data: Data = None, collection: CollectionName = None, as_json: Json 
     with _opened(data, collection) as (_, opened):
         found = local(opened).compact()
         _tell({"collection": opened.name, **asdict(found)}, as_json=as_json)
+
+
+@index.command()
+def build(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
+    """Build the approximate index of all vectors now, which otherwise happens by and by."""
+    with _opened(data, collection) as (_, opened):
+        local(opened).seal()
+        _tell(_describe(opened), as_json=as_json)
 
 
 @index.command()
@@ -185,7 +193,32 @@ def _describe(collection: Collection) -> dict[str, Any]:
     }
     if isinstance(collection, LocalCollection):
         described["disk"] = asdict(collection.usage())
+        described["index"] = [_index(one) for one in collection.index_info()]
     return described
+
+
+def _index(one: VectorIndex) -> dict[str, Any]:
+    """What is sealed of a vector name, and the recall that each segment was measured to have."""
+    return {
+        "vector": one.name,
+        "rows": one.rows,
+        "exact": one.tail,
+        "segments": [
+            {
+                "kind": segment.kind,
+                "rows": segment.rows,
+                "dead": segment.rows - segment.live,
+                "bytes": segment.bytes,
+                "usable": segment.usable,
+                "text_queries": segment.calibration.text,
+                "recall": {
+                    str(limit): round(max(level.recall for level in levels), 4)
+                    for limit, levels in segment.calibration.tiers.items()
+                },
+            }
+            for segment in one.segments
+        ],
+    }
 
 
 def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
@@ -199,6 +232,10 @@ def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _words(value: object) -> str:
+    if isinstance(value, list):
+        return "; ".join(map(_words, value)) or "none"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {_words(part)}" for name, part in value.items())
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     return f"{value:,}" if isinstance(value, int) else str(value)

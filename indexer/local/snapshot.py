@@ -83,6 +83,9 @@ def write_snapshot(engine: Engine, folder: Path, target: Path, timeout: float) -
                 closing(sqlite3.connect(place / FILE)) as copy,
             ):
                 connection.backup(copy)
+                with copy:  # segments are not taken along
+                    copy.execute("DELETE FROM segment")
+            with closing(sqlite3.connect(place / FILE)) as copy:
                 manifest = _archive(engine, copy, place, folder)
             (place / "snapshot").rename(target)
             sync_folder(target.parent)

@@ -32,6 +32,17 @@ def test_info_for_people_and_for_programs(filled: Run) -> None:
     assert found["disk"]["vectors"] > 4 * 6 * found["vectors"]["default"]
 
 
+def test_build_seals_what_there_is_and_info_tells(filled: Run) -> None:
+    built = told(filled, "build")
+    [index] = built["index"]
+    assert (index["vector"], index["rows"], index["exact"]) == ("default", 6, 0)
+    [segment] = index["segments"]
+    assert (segment["rows"], segment["dead"], segment["usable"]) == (6, 0, True)
+    assert all(recall >= 0.98 for recall in segment["recall"].values())
+    assert told(filled, "info")["index"] == built["index"]
+    assert f"kind {segment['kind']}" in filled("index", "info").out
+
+
 def test_compact_gives_room_back(filled: Run, photos: Path) -> None:
     (photos / "film.mp4").unlink()
     assert filled("ingest", photos, "--prune").code == 0

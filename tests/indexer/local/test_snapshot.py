@@ -18,6 +18,7 @@ from indexer import (
     CollectionBusy,
     CollectionDamaged,
     CollectionExists,
+    IndexOptions,
     InvalidArchive,
     InvalidName,
     LocalCollection,
@@ -32,7 +33,7 @@ from indexer.local.rawfile import HEADER_BYTES
 from indexer.local.schema import MIGRATIONS
 from indexer.local.snapshot import MANIFEST, read_manifest
 from tests.indexer.local.points import SCHEMA as PLAIN
-from tests.indexer.local.points import assert_holds, point, points
+from tests.indexer.local.points import assert_holds, point, points, vector
 from tests.indexer.local.test_compact import fill_up
 from tests.indexer.local.test_damage import flip, raw_files
 from tests.indexer.local.test_disk import small_disk
@@ -108,6 +109,33 @@ def test_what_is_written_meanwhile_is_in_it_whole_or_not_at_all(
         restored = elsewhere.restore(tmp_path / f"{number}.tar", f"copy-{number}")
         assert torn(restored, 2) == []
         assert restored.ledger.get(["video"])["video"].points == 5
+
+
+def test_sealed_segments_are_left_out_and_built_again(
+    elsewhere: LocalStore, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sealing = LocalStore(tmp_path / "sealing", index=IndexOptions(tail_rows=100))
+    collection = sealing.create("photos", PLAIN)
+    collection.upsert(points(range(600)))
+    collection.seal()
+    collection.delete([point(number).id for number in range(0, 600, 3)])
+    collection.compact()
+    [index] = collection.index_info()
+    assert (len(index.segments), index.rows, index.tail) == (1, 400, 0)
+    alive = points(number for number in range(600) if number % 3)
+    assert_holds(collection, alive)
+    manifest = collection.snapshot(tmp_path / "photos.tar")
+    assert {name.partition("/")[0] for name in manifest.files} == {"collection.db", "vectors"}
+    restored = elsewhere.restore(tmp_path / "photos.tar")
+    assert_holds(restored, alive)
+    assert [found.segments for found in restored.index_info()] == [()]
+    hits = collection.search(vector(1), limit=400, effort=1).hits
+    assert restored.search(vector(1), limit=400).hits == hits
+    restored.seal()
+    assert len(restored.index_info()[0].segments) == 1
+    assert restored.search(vector(1), limit=400, effort=1).hits == hits
+    assert caplog.messages == []
+    sealing.close()
 
 
 @pytest.mark.usefixtures("archive")
