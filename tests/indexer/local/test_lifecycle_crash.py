@@ -1,5 +1,6 @@
 """Killed while it is compacted, copied or restored, a collection is as it was, and its copies."""
 
+import copy
 import os
 import random
 from functools import partial
@@ -67,9 +68,9 @@ class Keeper:
             store.restore(archive, "looked-at")
             assert_same(store.open("looked-at"), history[int(archive.stem)])
             store.drop("looked-at")
-        for copy in copies(store):
-            assert_same(store.open(copy), history[int(copy.removeprefix(COPY))])
-            store.drop(copy)
+        for name in copies(store):
+            assert_same(store.open(name), history[int(name.removeprefix(COPY))])
+            store.drop(name)
         store.close()
 
 
@@ -89,22 +90,18 @@ def crash_repeatedly(folder: Path, seed: int, rounds: int) -> None:
         told = run_and_kill(partial(keeper.work, operations, model, done), delay)
         for number in range(done + 1, told + 1):
             replay(operations, model, 1)
-            history[number] = copied(model)
+            history[number] = copy.deepcopy(model)
             done = number
         state = operations.random.getstate()
-        following = copied(model)
+        following = copy.deepcopy(model)
         replay(operations, following, 1)
         if check(folder, model, following):
             model, done = following, done + 1
-            history[done] = copied(model)
+            history[done] = copy.deepcopy(model)
         else:
             operations.random.setstate(state)
         keeper.check(history)
     assert done > 3, "the child never got anywhere"
-
-
-def copied(model: Model) -> Model:
-    return Model(dict(model.points), dict(model.ledger))
 
 
 @pytest.mark.parametrize("seed", [1, 2])
