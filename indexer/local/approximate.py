@@ -12,7 +12,7 @@ import numpy as np
 from indexer.local.calibrate import Level
 from indexer.local.faiss_index import Floats
 from indexer.local.options import IndexOptions
-from indexer.local.scan import scan
+from indexer.local.scan import narrowed, scan
 from indexer.local.segments import Sealed, Segment, Wanted
 from indexer.local.view import Ints, Vectors
 
@@ -66,7 +66,8 @@ def candidates(
     positions = vectors.rows.positions(found)
     first, tail = wanted.tail
     parts = [positions[wanted.mask[positions]], scan(vectors, query, tail, limit, first)]
-    return Candidates(np.unique(np.concatenate(parts)), "segments")
+    both = np.unique(np.concatenate(parts))
+    return Candidates(narrowed(vectors, query, both, limit), "segments")
 
 
 def _from_segments(

@@ -27,8 +27,7 @@ def scan(vectors: Vectors, query: Floats, wanted: Bools, limit: int, first: int 
     if count == 0:
         return np.empty(0, np.int64)
     if count < _GATHER_SHARE * len(wanted):
-        positions = np.flatnonzero(wanted) + first
-        return positions[_best(_gathered_scores(vectors, query, positions), query, limit)]
+        return narrowed(vectors, query, np.flatnonzero(wanted) + first, limit)
     scores = np.empty(len(wanted), np.float32)
     for start, block in zip(vectors.starts - first, vectors.blocks.values(), strict=True):
         skipped = max(0, -start)
@@ -37,6 +36,13 @@ def scan(vectors: Vectors, query: Floats, wanted: Bools, limit: int, first: int 
     if count < len(wanted):
         scores[~wanted] = -np.inf
     return _best(scores, query, limit) + first
+
+
+def narrowed(vectors: Vectors, query: Floats, positions: Ints, limit: int) -> Ints:
+    """Those of the positions that may be among the first `limit` of them."""
+    if len(positions) <= limit:
+        return positions
+    return positions[_best(_gathered_scores(vectors, query, positions), query, limit)]
 
 
 def exact_scores(vectors: Vectors, query: Floats, positions: Ints) -> NDArray[np.float64]:
