@@ -1,5 +1,6 @@
 """The parts of one installation, put together from its settings."""
 
+import logging
 import threading
 from functools import cached_property
 from pathlib import Path
@@ -10,7 +11,17 @@ from api.batching import BatchingEncoder
 from api.roots import Roots
 from api.settings import Settings, Towers
 from encoders import BOTH, LoadOptions, Modality, RGBImage, load_encoder
-from indexer import Collection, Hit, LocalStore, Schema, Store, UnknownCollection
+from indexer import (
+    Collection,
+    Hit,
+    IndexerError,
+    IndexOptions,
+    LocalCollection,
+    LocalStore,
+    Schema,
+    Store,
+    UnknownCollection,
+)
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
 from retrieval.classify import ClassifierCache, Probes
@@ -20,6 +31,8 @@ TOWERS: dict[Towers, frozenset[Modality]] = {
     "text": frozenset({"text"}),
     "both": BOTH,
 }
+logger = logging.getLogger("polylens")
+
 DEFAULT_ENCODER = "offline"  # runs anywhere, without a model hub
 
 
@@ -46,7 +59,10 @@ class Installation:
     @cached_property
     def store(self) -> Store:
         url = self.settings.qdrant_url
-        return LocalStore(self.settings.data) if url is None else self.qdrant_store(url)
+        if url is not None:
+            return self.qdrant_store(url)
+        options = IndexOptions(self.settings.index_kind, recall=self.settings.index_recall)
+        return LocalStore(self.settings.data, index=options)
 
     def qdrant_store(self, url: str) -> Store:
         """The collections on a Qdrant server, with the settings there are for it."""
@@ -62,6 +78,17 @@ class Installation:
             options=_qdrant_options(settings),
             patience=Patience(timeout=settings.qdrant_timeout),
         )
+
+    def check_indexes(self) -> None:
+        """Check and seal every local collection, in the background."""
+        for name in self.store.names():
+            try:
+                collection = self.store.open(name)
+            except IndexerError as error:  # told to whoever asks for this collection
+                logger.warning("collection %r is not checked: %s", name, error)
+                continue
+            if isinstance(collection, LocalCollection):
+                collection.check_index()
 
     @cached_property
     def roots(self) -> Roots:

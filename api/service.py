@@ -65,6 +65,7 @@ class Service:
         try:
             await self.queries(self._load)
             self.ready = True
+            await self.queries(self.installation.check_indexes)
         except (EncoderError, IndexerError) as error:
             logger.error("the model cannot be loaded: %s", error)
 

@@ -13,6 +13,7 @@ from pydantic_settings import (
 )
 
 from api.batcher import BatchOptions
+from indexer.local.options import Choice
 from indexer.qdrant.options import IndexKind, Quantization, default_indexes
 
 MIB = 1024 * 1024
@@ -67,6 +68,13 @@ class Settings(BaseSettings):
         "needs.",
     )
     compile: bool = Field(False, description="Run InternVL's image tower through torch.compile.")
+
+    index_kind: Choice = Field(
+        "auto", description="How large local collections are indexed; `exact` seals nothing."
+    )
+    index_recall: float = Field(
+        0.98, gt=0, le=1, description="Share of the best points that a search shall find."
+    )
 
     qdrant_url: str | None = Field(
         None, description="Keep collections on this Qdrant server, not in the data folder."
