@@ -87,9 +87,19 @@ def evaluate(
                 root or Path(), language or (), annotations, frames, classes, templates, same_names
             )
             results = _public(polylens, dataset or "", copy)
-        paths = save(results, output or polylens.settings.data / "evaluations")
+        paths = _save(results, output or polylens.settings.data / "evaluations")
     _print(results, paths, json_=json_)
     raise typer.Exit(0 if all(result.complete for result in results) else INCOMPLETE)
+
+
+def _save(results: Sequence[Result], folder: Path) -> list[Path]:
+    try:
+        return save(results, folder)
+    except OSError as error:
+        typer.echo(markdown(results))
+        raise typer.BadParameter(
+            f"{folder} cannot be written: {error.strerror or error}"
+        ) from error
 
 
 def _judged(polylens: Installation, queries: Path) -> list[Result]:

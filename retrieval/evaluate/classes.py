@@ -8,10 +8,9 @@ from numpy.typing import NDArray
 from retrieval.classify.classifier import topk_accuracy
 from retrieval.classify.prompts import Prompts
 from retrieval.classify.zeroshot import LOGIT_SCALE, class_weights
-from retrieval.errors import InvalidDataset
 from retrieval.evaluate.dataset import Labelled
-from retrieval.evaluate.embeddings import Embeddings, unreadable
-from retrieval.evaluate.published import published, reference
+from retrieval.evaluate.embeddings import Embeddings, readable
+from retrieval.evaluate.published import Reference
 from retrieval.evaluate.result import Result, Score
 
 PROTOCOL = "short side and centre crop; a class is the unit mean of {} prompts"
@@ -22,15 +21,11 @@ def evaluate_classes(
 ) -> Iterator[Result]:
     """A result for each of its vectors; raises `InvalidDataset` if no file can be read."""
     rows = embeddings.images(labelled.media, "class")
-    bad = unreadable(rows)
-    for at in np.flatnonzero(bad).tolist():
-        labelled.gaps.add("files unreadable", labelled.media[at].name)
-    if bad.all():
-        raise InvalidDataset(f"no file of {labelled.name} can be read")
-    labelled = labelled.only(~bad)
+    kept = readable(rows, labelled.media, labelled.gaps)
+    labelled = labelled.only(kept)
     weights = class_weights(embeddings.encoder, labelled.words, prompts)
     for vector, images in rows.items():
-        logits = np.asarray(LOGIT_SCALE * images[~bad] @ weights[vector], dtype=np.float32)
+        logits = np.asarray(LOGIT_SCALE * images[kept] @ weights[vector], dtype=np.float32)
         yield _result(labelled, prompts, embeddings, vector, logits)
 
 
@@ -48,8 +43,7 @@ def _result(
     logits: NDArray[np.float32],
 ) -> Result:
     info = embeddings.encoder.info
-    model = reference(info.name, vector)
-    theirs = published(model, labelled.name, labelled.language)
+    theirs = Reference.of(info.name, vector, labelled.name, labelled.language)
     targets = labelled.targets
     measured = {
         f"top {k}": topk_accuracy(logits, targets.tolist(), k)
@@ -63,8 +57,10 @@ def _result(
         vector=vector,
         protocol=PROTOCOL.format(len(prompts.templates)),
         counts={"images": len(targets), "classes": len(labelled.words)},
-        scores=[Score(name, 100 * value, theirs.get(name)) for name, value in measured.items()],
-        gaps=labelled.gaps.sentences(),
-        reference=model if theirs else None,
+        scores=[
+            Score(name, 100 * value, theirs.numbers.get(name)) for name, value in measured.items()
+        ],
+        gaps=[*labelled.gaps.sentences(), *theirs.doubts(labelled.listed)],
+        reference=theirs.model,
         fingerprint=dict(info.fingerprint),
     )

@@ -1,7 +1,7 @@
 """Data sets as the protocols see them, and what of them is not there."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +21,6 @@ class Gaps:
     def add(self, kind: str, name: str) -> None:
         self.kinds.setdefault(kind, []).append(name)
 
-    def counts(self) -> dict[str, int]:
-        return {kind: len(names) for kind, names in self.kinds.items()}
-
     def sentences(self) -> list[str]:
         """One for each kind, with its number and a few names."""
         return [
@@ -36,7 +33,8 @@ class Gaps:
 class Pairs:
     """Images or videos and the captions of each; all `media` exist and have a caption.
 
-    `owner[i]` is the position in `media` of what `texts[i]` describes.
+    `owner[i]` is the position in `media` of what `texts[i]` describes. `listed` is how many files
+    the data set names.
     """
 
     name: str
@@ -44,6 +42,7 @@ class Pairs:
     media: Sequence[Path]
     texts: Sequence[str]
     owner: NDArray[np.int64]
+    listed: int
     gaps: Gaps
 
     @classmethod
@@ -58,7 +57,9 @@ class Pairs:
         texts: list[str] = []
         owner: list[int] = []
         gaps = Gaps()
+        listed = 0
         for path, said in captions:
+            listed += 1
             given = [text for text in said if text.strip()]
             for _ in range(len(said) - len(given)):
                 gaps.add("empty captions", path.name)
@@ -72,19 +73,17 @@ class Pairs:
                 media.append(path)
         if not media:
             raise InvalidDataset(f"nothing of {name} is in {where}: {'; '.join(gaps.sentences())}")
-        return cls(name, language, media, texts, np.array(owner), gaps)
+        return cls(name, language, media, texts, np.array(owner), listed, gaps)
 
     def only(self, kept: NDArray[np.bool_]) -> "Pairs":
         """Without the media that are not `kept` `[media]`, and their captions."""
         moved = np.cumsum(kept) - 1
         said = np.flatnonzero(kept[self.owner]).tolist()
-        return Pairs(
-            self.name,
-            self.language,
-            [path for path, keep in zip(self.media, kept, strict=True) if keep],
-            [self.texts[at] for at in said],
-            moved[self.owner[said]],
-            self.gaps,
+        return replace(
+            self,
+            media=[path for path, keep in zip(self.media, kept, strict=True) if keep],
+            texts=[self.texts[at] for at in said],
+            owner=moved[self.owner[said]],
         )
 
 
@@ -97,9 +96,10 @@ class Labelled:
     media: Sequence[Path]
     targets: NDArray[np.int64]
     words: Sequence[str]
+    listed: int
     gaps: Gaps
 
     def only(self, kept: NDArray[np.bool_]) -> "Labelled":
         """Without the images that are not `kept` `[media]`."""
         media = [path for path, keep in zip(self.media, kept, strict=True) if keep]
-        return Labelled(self.name, self.language, media, self.targets[kept], self.words, self.gaps)
+        return replace(self, media=media, targets=self.targets[kept])

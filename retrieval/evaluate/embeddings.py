@@ -2,7 +2,7 @@
 
 import contextlib
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,8 @@ from PIL import Image
 
 from encoders import Encoder, InvalidInput, Pixels, Use, Vectors, unit
 from encoders.fingerprint import digest
+from retrieval.errors import InvalidDataset
+from retrieval.evaluate.dataset import Gaps
 
 CHUNK = 256  # items whose vectors are kept together
 READERS = 4
@@ -26,6 +28,8 @@ ReadFrames = Callable[[Path, int], Iterable[NDArray[np.uint8]]]
 Raises `OSError` or `ValueError` where there are none.
 """
 Item = TypeVar("Item")
+Identity = tuple[str, int, int]
+"""Path, bytes, and time of change in nanoseconds."""
 Follow = Callable[[str, int, int], None]
 """Called with what is encoded, how many are done, and of how many."""
 
@@ -73,14 +77,12 @@ class Embeddings:
     def _files(
         self, what: str, paths: Sequence[Path], views: Callable[[Path], list[Pixels]], how: object
     ) -> Vectors:
-        def encode(known: Sequence[tuple[str, int, int]]) -> Vectors:
+        def encode(known: Sequence[Identity]) -> Vectors:
             some = [Path(name) for name, _, _ in known]
             with ThreadPoolExecutor(READERS, thread_name_prefix="eval") as pool:
                 return self._means([*pool.map(lambda path: _seen(path, views), some)])
 
-        stats = [(str(path), path.stat()) for path in paths]
-        known = [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
-        return self._rows(what, known, encode, ("image", "vectors"), how)
+        return self._rows(what, [*map(_identity, paths)], encode, ("image", "vectors"), how)
 
     def _means(self, seen: Sequence[Sequence[Pixels]]) -> Vectors:
         """Unit mean rows of each thing's views; NaN without any."""
@@ -136,10 +138,27 @@ class Embeddings:
         return made
 
 
-def unreadable(vectors: Mapping[str, NDArray[np.float32]]) -> NDArray[np.bool_]:
-    """Which rows `[n]` are of files that could not be read."""
+def readable(vectors: Vectors, paths: Sequence[Path], gaps: Gaps) -> NDArray[np.bool_]:
+    """Which rows `[n]` are of files that could be read; the others become gaps.
+
+    Raises `InvalidDataset` if there is none.
+    """
     first = next(iter(vectors.values()))
-    return np.asarray(np.isnan(first).any(axis=1))
+    bad = np.asarray(np.isnan(first).any(axis=1))
+    for at in np.flatnonzero(bad).tolist():
+        gaps.add("files unreadable", paths[at].name)
+    if bad.all():
+        raise InvalidDataset(f"no file can be read: {'; '.join(gaps.sentences())}")
+    return ~bad
+
+
+def _identity(path: Path) -> Identity:
+    """What changes when a file does; also of one that has gone."""
+    try:
+        stat = path.stat()
+    except OSError:
+        return str(path), -1, -1
+    return str(path), stat.st_size, stat.st_mtime_ns
 
 
 def _seen(path: Path, views: Callable[[Path], list[Pixels]]) -> list[Pixels]:

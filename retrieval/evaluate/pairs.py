@@ -7,10 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders import Vectors
-from retrieval.errors import InvalidDataset
 from retrieval.evaluate.dataset import Pairs
-from retrieval.evaluate.embeddings import Embeddings, ReadFrames, unreadable
-from retrieval.evaluate.published import published, reference
+from retrieval.evaluate.embeddings import Embeddings, ReadFrames, readable
+from retrieval.evaluate.published import NOTHING, Reference
 from retrieval.evaluate.ranks import first_ranks, recall_at
 from retrieval.evaluate.result import Result, Score
 
@@ -76,13 +75,8 @@ class Sides:
 
 
 def _readable(pairs: Pairs, rows: Vectors) -> tuple[Pairs, Vectors]:
-    """Both without the files that could not be read, which become gaps."""
-    bad = unreadable(rows)
-    for at in np.flatnonzero(bad).tolist():
-        pairs.gaps.add("files unreadable", pairs.media[at].name)
-    if bad.all():
-        raise InvalidDataset(f"no file of {pairs.name} can be read: {pairs.gaps.sentences()[0]}")
-    return pairs.only(~bad), {name: row[~bad] for name, row in rows.items()}
+    kept = readable(rows, pairs.media, pairs.gaps)
+    return pairs.only(kept), {name: row[kept] for name, row in rows.items()}
 
 
 def _result(
@@ -95,8 +89,9 @@ def _result(
     compared: bool = True,
 ) -> Result:
     info = embeddings.encoder.info
-    model = reference(info.name, vector)
-    theirs = published(model, pairs.name, pairs.language) if compared else {}
+    theirs = NOTHING
+    if compared:
+        theirs = Reference.of(info.name, vector, pairs.name, pairs.language)
     return Result(
         dataset=pairs.name,
         language=pairs.language,
@@ -104,9 +99,9 @@ def _result(
         vector=vector,
         protocol=protocol,
         counts={"media": len(pairs.media), "captions": len(pairs.texts)},
-        scores=_scores(ranks, theirs),
-        gaps=pairs.gaps.sentences(),
-        reference=model if theirs else None,
+        scores=_scores(ranks, theirs.numbers),
+        gaps=[*pairs.gaps.sentences(), *theirs.doubts(pairs.listed)],
+        reference=theirs.model,
         fingerprint=dict(info.fingerprint),
     )
 

@@ -4,12 +4,32 @@ From the InternVL paper (Chen et al. 2023, arXiv:2312.14238) and the public proj
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 RETRIEVAL = tuple(f"{way} R@{k}" for way in ("image to text", "text to image") for k in (1, 5, 10))
 XTD_LANGUAGES = ("en", "es", "fr", "zh", "it", "ko", "ru", "ja")
 VIDEO = tuple(f"{way} R@{k}" for way in ("text to video", "video to text") for k in (1, 5, 10))
 XTD = ("image to text R@10",)
 ACCURACY = ("top 1",)
+
+TUNED = {"en": "Flickr30K-FT", "zh": "FlickrCN-FT"}
+"""Part of the name of the checkpoints that were tuned for these data."""
+
+SIZES = {
+    ("flickr30k", "en"): 1000,
+    ("flickr30k", "zh"): 1000,
+    ("coco", "en"): 5000,
+    ("coco", "zh"): 1000,
+    **{("xtd", language): 1000 for language in XTD_LANGUAGES},
+    ("msrvtt", "en"): 2990,
+    **{("imagenet", language): 50_000 for language in ("en", "zh", "ja", "ar", "it")},
+    ("imagenet-a", "en"): 7500,
+    ("imagenet-r", "en"): 30_000,
+    ("imagenetv2", "en"): 10_000,
+    ("imagenet-sketch", "en"): 50_889,
+    ("objectnet", "en"): 18_574,
+}
+"""Data set and language -> images or videos that the published numbers are of."""
 
 Key = tuple[str, str, str]
 """Model, data set, language."""
@@ -23,10 +43,10 @@ _ROWS: tuple[tuple[Key, tuple[str, ...], str], ...] = (
     (("InternVL-G", "flickr30k", "zh"), RETRIEVAL, "92.9 99.4 99.8 77.7 94.8 97.3"),
     (("InternVL-C", "coco", "zh"), RETRIEVAL, "68.8 92.0 96.7 68.9 91.9 96.5"),
     (("InternVL-G", "coco", "zh"), RETRIEVAL, "71.4 93.9 97.7 73.8 94.4 98.1"),
-    (("InternVL-C fine-tuned", "flickr30k", "en"), RETRIEVAL, "97.2 100 100 88.5 98.4 99.2"),
-    (("InternVL-G fine-tuned", "flickr30k", "en"), RETRIEVAL, "97.9 100 100 89.6 98.6 99.2"),
-    (("InternVL-C fine-tuned", "flickr30k", "zh"), RETRIEVAL, "96.5 99.9 100 85.2 97.0 98.5"),
-    (("InternVL-G fine-tuned", "flickr30k", "zh"), RETRIEVAL, "96.9 99.9 100 85.9 97.1 98.7"),
+    ((f"InternVL-C {TUNED['en']}", "flickr30k", "en"), RETRIEVAL, "97.2 100 100 88.5 98.4 99.2"),
+    ((f"InternVL-G {TUNED['en']}", "flickr30k", "en"), RETRIEVAL, "97.9 100 100 89.6 98.6 99.2"),
+    ((f"InternVL-C {TUNED['zh']}", "flickr30k", "zh"), RETRIEVAL, "96.5 99.9 100 85.2 97.0 98.5"),
+    ((f"InternVL-G {TUNED['zh']}", "flickr30k", "zh"), RETRIEVAL, "96.9 99.9 100 85.9 97.1 98.7"),
     (("InternVL-C", "msrvtt", "en"), VIDEO, "44.7 68.2 78.4 40.2 63.1 74.1"),
     (("InternVL-G", "msrvtt", "en"), VIDEO, "46.3 70.5 79.6 42.4 65.9 75.4"),
     *(
@@ -58,13 +78,27 @@ PUBLISHED: Mapping[Key, Mapping[str, float]] = {
 }
 
 
-def reference(encoder: str, vector: str) -> str | None:
-    """The published model that an encoder's vector is compared with, by the encoder's name."""
-    if vector not in ("c", "g"):
-        return None
-    return f"InternVL-{vector.upper()}{' fine-tuned' if 'FT-364px' in encoder else ''}"
+@dataclass(frozen=True)
+class Reference:
+    """What was published for a data set in a language: `model` is None where nothing was."""
+
+    model: str | None
+    numbers: Mapping[str, float]
+    size: int
+
+    @classmethod
+    def of(cls, encoder: str, vector: str, dataset: str, language: str) -> "Reference":
+        """For an encoder's vector, by the encoder's name."""
+        tuned = next((name for name in TUNED.values() if name in encoder), None)
+        model = " ".join(filter(None, (f"InternVL-{vector.upper()}", tuned)))
+        numbers = PUBLISHED.get((model, dataset, language), {})
+        return cls(model if numbers else None, numbers, SIZES.get((dataset, language), 0))
+
+    def doubts(self, listed: int) -> list[str]:
+        """Why ours should not be compared with theirs, where a copy lists so many files."""
+        if self.model is None or listed == self.size:
+            return []
+        return [f"this copy lists {listed} files, the published numbers are of {self.size}"]
 
 
-def published(model: str | None, dataset: str, language: str) -> Mapping[str, float]:
-    """Measure -> number; empty where nothing was published."""
-    return PUBLISHED.get((model or "", dataset, language), {})
+NOTHING = Reference(None, {}, 0)

@@ -28,24 +28,24 @@ def first_ranks(
     gallery, at least one. Equal scores are ordered by position. With `dual_softmax` each score is
     first multiplied by its softmax over all queries, see `dual_softmax_scores`.
     """
-    totals = _log_totals(queries, gallery) if dual_softmax else None
+    totals = _totals(queries, gallery) if dual_softmax else None
     ranks = np.empty(len(queries), dtype=np.int64)
     for start, scores in _blocks(queries, gallery):
         if totals is not None:
-            scores = scores * np.exp(scores - totals)
+            scores = dual_softmax_scores(scores, totals)
         for row, score in enumerate(scores, start):
             ranks[row] = _first_rank(score, right[row])
     return ranks
 
 
-def dual_softmax_scores(scores: Rows) -> Rows:
-    """`[n, m]` scores times their softmax over the queries, without a temperature.
+def dual_softmax_scores(scores: Rows, totals: Rows) -> Rows:
+    """Cosines `[n, m]` times their softmax over all queries, without a temperature.
 
-    It lowers what every query likes (Cheng et al. 2021, arXiv:2109.04290); all queries must be
-    known, so it belongs to benchmarks, not to search.
+    `totals` `[m]` is the sum over all queries of exp(cosine). It lowers what every query likes
+    (Cheng et al. 2021, arXiv:2109.04290); all queries must be known, so it belongs to benchmarks,
+    not to search.
     """
-    totals = np.logaddexp.reduce(scores.astype(np.float64), axis=0)
-    return np.asarray(scores * np.exp(scores - totals), dtype=np.float32)
+    return np.asarray(scores * (np.exp(scores) / totals))
 
 
 def _first_rank(scores: Rows, right: NDArray[np.int64]) -> int:
@@ -54,12 +54,12 @@ def _first_rank(scores: Rows, right: NDArray[np.int64]) -> int:
     return 1 + int((scores > scores[best]).sum()) + int((before < best).sum())
 
 
-def _log_totals(queries: Rows, gallery: Rows) -> NDArray[np.float64]:
-    """Logarithm of the sum over the queries of exp(score), `[m]`."""
-    totals = np.full(len(gallery), -np.inf)
+def _totals(queries: Rows, gallery: Rows) -> Rows:
+    """The sum over the queries of exp(cosine), `[m]`; nothing overflows."""
+    totals = np.zeros(len(gallery))
     for _, scores in _blocks(queries, gallery):
-        totals = np.logaddexp(totals, np.logaddexp.reduce(scores.astype(np.float64), axis=0))
-    return totals
+        totals += np.exp(scores).sum(axis=0, dtype=np.float64)
+    return totals.astype(np.float32)
 
 
 def _blocks(queries: Rows, gallery: Rows) -> Iterator[tuple[int, Rows]]:

@@ -21,7 +21,7 @@ MSRVTT_FRAMES = 8
 class Copy:
     """A local copy of a data set, and what else its protocol may need.
 
-    `languages` are those wanted, none for all that the data set has. `annotations` is MSR-VTT's
+    `languages` are those wanted, none for all that the copy has. `annotations` is MSR-VTT's
     list; `classes` and `templates` are files for classification.
     """
 
@@ -34,12 +34,15 @@ class Copy:
     same_names: bool = False
 
 
+Run = Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]
+
+
 @dataclass(frozen=True)
 class Suite:
     """`run` yields a result for each language and vector; it raises `InvalidDataset`."""
 
     summary: str
-    run: Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]
+    run: Run
 
 
 def suite(name: str) -> Suite:
@@ -50,33 +53,38 @@ def suite(name: str) -> Suite:
 
 
 def _captioned(
-    read: Callable[[Path, str], Pairs], languages: Sequence[str]
-) -> Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]:
+    file: Callable[[Path, str], Path],
+    read: Callable[[Path, str], Pairs],
+    languages: Sequence[str] = ("en", "zh"),
+) -> Run:
+    """Every language that was asked for, else every one whose `file` of captions is there."""
+
     def run(copy: Copy, embeddings: Embeddings, _: ReadFrames) -> Iterator[Result]:
-        for language in _wanted(copy.languages, languages):
+        _require_known(copy.languages, languages)
+        here = [language for language in languages if file(copy.root, language).is_file()]
+        for language in copy.languages or here or languages[:1]:
             yield from evaluate_images(read(copy.root, language), embeddings)
 
     return run
 
 
-def _wanted(asked: Sequence[str], known: Sequence[str]) -> Sequence[str]:
+def _require_known(asked: Sequence[str], known: Sequence[str]) -> None:
     unknown = [language for language in asked if language not in known]
     if unknown:
         raise InvalidDataset(
             f"this data set has no captions in {', '.join(unknown)}, only in {', '.join(known)}"
         )
-    return asked or known
 
 
 def _msrvtt(copy: Copy, embeddings: Embeddings, read_frames: ReadFrames) -> Iterator[Result]:
     if copy.annotations is None:
         raise InvalidDataset("MSR-VTT needs --annotations: a JSON list or the CSV of its test set")
-    _wanted(copy.languages, ["en"])
+    _require_known(copy.languages, ["en"])
     pairs = msrvtt.read(copy.root, copy.annotations)
     yield from evaluate_videos(pairs, embeddings, copy.frames, read_frames)
 
 
-def _classified(name: str) -> Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]:
+def _classified(name: str) -> Run:
     def run(copy: Copy, embeddings: Embeddings, _: ReadFrames) -> Iterator[Result]:
         if copy.classes is None:
             raise InvalidDataset(
@@ -95,11 +103,12 @@ def _classified(name: str) -> Callable[[Copy, Embeddings, ReadFrames], Iterator[
 
 
 SUITES: Mapping[str, Suite] = {
-    "flickr30k": Suite("1000 photos, en and zh", _captioned(flickr30k.read, ("en", "zh"))),
-    "coco": Suite("5000 photos in en, 1000 in zh", _captioned(coco.read, ("en", "zh"))),
-    "xtd": Suite("1000 photos, 8 languages", _captioned(xtd.read, XTD_LANGUAGES)),
+    "flickr30k": Suite("1000 photos, en and zh", _captioned(flickr30k.file, flickr30k.read)),
+    "coco": Suite("5000 photos in en, 1000 in zh", _captioned(coco.file, coco.read)),
+    "xtd": Suite("1000 photos, 8 languages", _captioned(xtd.file, xtd.read, XTD_LANGUAGES)),
     "crossmodal3600": Suite(
-        "3600 photos, 36 languages", _captioned(crossmodal.read, crossmodal.LANGUAGES)
+        "3600 photos, 36 languages",
+        _captioned(crossmodal.file, crossmodal.read, crossmodal.LANGUAGES),
     ),
     "msrvtt": Suite("videos, with and without dual softmax", _msrvtt),
     **{

@@ -17,9 +17,14 @@ FILES = {"en": "coco_test_karpathy.json", "zh": "coco-cn_test.json"}
 FOLDERS = {"en": "val2014", "zh": "."}
 
 
+def file(root: Path, language: str) -> Path:
+    """Where the captions in a language are."""
+    return root / FILES[language]
+
+
 def read(root: Path, language: str) -> Pairs:
     """Raises `InvalidDataset`."""
-    path, folder = root / FILES[language], root / FOLDERS[language]
+    path, folder = file(root, language), root / FOLDERS[language]
     content = read_json(path)
     try:
         captions = _captions(content)

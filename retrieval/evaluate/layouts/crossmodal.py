@@ -17,9 +17,14 @@ LANGUAGES = """
 """.split()  # noqa: SIM905 (a list of 36 words)
 
 
+def file(root: Path, _language: str) -> Path:
+    """Where the captions in a language are."""
+    return root / "captions.jsonl"
+
+
 def read(root: Path, language: str) -> Pairs:
     """All captions in the language, as they are. Raises `InvalidDataset`."""
-    path, folder = root / "captions.jsonl", root / "images"
+    path, folder = file(root, language), root / "images"
 
     def captions() -> Iterator[tuple[Path, list[str]]]:
         for number, line in enumerate(read_text(path).splitlines(), start=1):

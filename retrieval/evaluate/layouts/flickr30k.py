@@ -15,9 +15,14 @@ FILES = {"en": "flickr30k_test_karpathy.txt", "zh": "flickr30k_cn_test.txt"}
 MARK = ".jpg,"  # captions have commas too
 
 
+def file(root: Path, language: str) -> Path:
+    """Where the captions in a language are."""
+    return root / FILES[language]
+
+
 def read(root: Path, language: str) -> Pairs:
     """Raises `InvalidDataset`."""
-    path = root / FILES[language]
+    path = file(root, language)
     captions: dict[str, list[str]] = {}
     for number, line in enumerate(read_text(path).splitlines(), start=1):
         if number == 1 or not line.strip():

@@ -44,7 +44,7 @@ def read(
         targets += [target] * len(images)
     if not media:
         raise InvalidDataset(f"there is no image in the folders of {root}")
-    return Labelled(name, language, media, np.array(targets), words, gaps)
+    return Labelled(name, language, media, np.array(targets), words, len(media), gaps)
 
 
 def _folders(root: Path) -> list[str]:

@@ -13,9 +13,14 @@ FILE = "multilingual_mscoco_captions-{}.json"
 CODES = {"ja": "jp"}  # where the data set's own code is another
 
 
+def file(root: Path, language: str) -> Path:
+    """Where the captions in a language are."""
+    return root / FILE.format(CODES.get(language, language))
+
+
 def read(root: Path, language: str) -> Pairs:
     """Captions as they are: this protocol does not clean them. Raises `InvalidDataset`."""
-    path = root / FILE.format(CODES.get(language, language))
+    path = file(root, language)
     content = read_json(path)
     try:
         captions = [

@@ -8,8 +8,10 @@ from PIL import Image
 from encoders import LoadOptions, Pixels, Vectors, unit
 from encoders.fake import FakeEncoder
 from encoders.internvl.load import load_internvl
+from retrieval.errors import InvalidDataset
 from retrieval.evaluate import embeddings
-from retrieval.evaluate.embeddings import Embeddings, unreadable
+from retrieval.evaluate.dataset import Gaps
+from retrieval.evaluate.embeddings import Embeddings, readable
 from tests.encoders.internvl.tiny import DATA, FEATURES, TINY, load_numbers
 from tests.retrieval.evaluate.toys import COLOURS, save_image
 
@@ -90,11 +92,15 @@ def test_damage_in_the_cache_only_costs_time(paths: list[Path], tmp_path: Path) 
 
 def test_rows_of_unreadable_files_are_told_apart(paths: list[Path]) -> None:
     paths[3].write_bytes(b"no image")
-    rows = Embeddings(FakeEncoder()).images(paths, "search")
-    assert np.flatnonzero(unreadable(rows)).tolist() == [3]
+    paths[5].unlink()
+    gaps = Gaps()
+    kept = readable(Embeddings(FakeEncoder()).images(paths, "search"), paths, gaps)
+    assert np.flatnonzero(~kept).tolist() == [3, 5]
+    assert gaps.sentences() == ["2 files unreadable: 3.jpg, 5.jpg"]
     for path in paths:
         path.write_bytes(b"no image")
-    assert unreadable(Embeddings(FakeEncoder()).images(paths, "search")).all()
+    with pytest.raises(InvalidDataset, match=r"no file can be read: .*3\.jpg"):
+        readable(Embeddings(FakeEncoder()).images(paths, "search"), paths, gaps)
 
 
 def test_progress_is_told(paths: list[Path]) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from retrieval.evaluate import Result, Score, as_json, markdown, save
-from retrieval.evaluate.published import PUBLISHED, RETRIEVAL, published, reference
+from retrieval.evaluate.published import PUBLISHED, RETRIEVAL, SIZES, Reference
 
 
 def result(language: str = "en", **changes: object) -> Result:
@@ -56,12 +56,20 @@ def test_both_forms_are_saved(tmp_path: Path) -> None:
 
 
 def test_published_numbers_are_found_by_encoder_and_vector() -> None:
-    assert reference("internvl-g", "g") == "InternVL-G"
-    assert reference("OpenGVLab/InternVL-14B-Flickr30K-FT-364px", "c") == "InternVL-C fine-tuned"
-    assert reference("offline", "default") is None
-    assert published("InternVL-G", "coco", "zh")["text to image R@10"] == 98.1
-    assert published("InternVL-C", "xtd", "ja") == {"image to text R@10": 95.5}
-    assert published(None, "coco", "en") == {}
+    tuned = "OpenGVLab/InternVL-14B-Flickr30K-FT-364px"
+    assert Reference.of("internvl-g", "g", "coco", "zh").numbers["text to image R@10"] == 98.1
+    assert Reference.of("internvl-c", "c", "xtd", "ja").numbers == {"image to text R@10": 95.5}
+    assert Reference.of(tuned, "c", "flickr30k", "en").model == "InternVL-C Flickr30K-FT"
+    assert Reference.of(tuned, "c", "flickr30k", "zh").model is None
+    assert Reference.of("offline", "default", "coco", "en").model is None
+
+
+def test_published_numbers_are_of_whole_data_sets() -> None:
+    assert {(name, language) for _, name, language in PUBLISHED} == set(SIZES)
+    ours = Reference.of("internvl-c", "c", "msrvtt", "en")
+    assert ours.doubts(2990) == []
+    assert ours.doubts(1000) == ["this copy lists 1000 files, the published numbers are of 2990"]
+    assert Reference.of("fake", "default", "msrvtt", "en").doubts(1000) == []
 
 
 @pytest.mark.parametrize(
