@@ -138,6 +138,15 @@ class Settings(BaseSettings):
         60, gt=0, description="Seconds after which a query that waits for the encoder is given up."
     )
 
+    fetch_hosts: list[str] = Field(
+        default_factory=list,
+        description="Hosts that URLs in manifests may be fetched from; globs like *.example.com.",
+    )
+    fetch_private_hosts: list[str] = Field(
+        default_factory=list,
+        description="Those of them that may be at addresses which are not public.",
+    )
+
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
     log_format: Literal["text", "json"] = Field("text", description="How the log is written.")

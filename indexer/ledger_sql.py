@@ -3,7 +3,8 @@
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import astuple, fields, replace
+from dataclasses import fields, replace
+from operator import attrgetter
 from sqlite3 import Connection
 
 from indexer.ledger import STATUSES, LedgerRow, Status
@@ -13,6 +14,7 @@ from indexer.sql import select_in
 _COLUMNS = ", ".join(field.name for field in fields(LedgerRow))
 _MARKS = ", ".join("?" for _ in fields(LedgerRow))
 _PAGE = 1000
+_values = attrgetter(*(field.name for field in fields(LedgerRow)))
 
 ADDED = ("source TEXT NOT NULL DEFAULT ''", "metadata TEXT NOT NULL DEFAULT ''",
          "seconds REAL NOT NULL DEFAULT 0")  # fmt: skip
@@ -52,7 +54,7 @@ def record(execute: Execute, rows: Sequence[LedgerRow], table: str = "ledger") -
     now = time.time()
     execute(
         f'INSERT OR REPLACE INTO "{table}" ({_COLUMNS}) VALUES ({_MARKS})',  # noqa: S608 - our names
-        [astuple(row if row.updated else replace(row, updated=now)) for row in rows],
+        [_values(row if row.updated else replace(row, updated=now)) for row in rows],
     )
 
 

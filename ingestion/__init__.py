@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ingestion.dryrun import Plan as Plan
     from ingestion.dryrun import plan as plan
+    from ingestion.errors import BadManifest as BadManifest
     from ingestion.errors import DecoderLost as DecoderLost
     from ingestion.errors import DecoderUnfit as DecoderUnfit
     from ingestion.errors import EncodingStopped as EncodingStopped
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
     from ingestion.errors import PathNotFound as PathNotFound
     from ingestion.filling import backfill as backfill
     from ingestion.folder import walk as walk
-    from ingestion.gone import below as below
     from ingestion.gone import forget as forget
     from ingestion.gone import vanished as vanished
     from ingestion.images import load_image as load_image
     from ingestion.items import Item as Item
+    from ingestion.journal import JobRecord as JobRecord
+    from ingestion.journal import Journal as Journal
     from ingestion.options import IngestOptions as IngestOptions
     from ingestion.options import Limits as Limits
     from ingestion.options import VideoOptions as VideoOptions
@@ -29,21 +31,32 @@ if TYPE_CHECKING:
     from ingestion.progress import Progress as Progress
     from ingestion.progress import Rates as Rates
     from ingestion.progress import Report as Report
+    from ingestion.reach import Reach as Reach
+    from ingestion.seen import Seen as Seen
+    from ingestion.seen import distinct as distinct
+    from ingestion.sources import Source as Source
+    from ingestion.sources import SourceOptions as SourceOptions
+    from ingestion.sources import belongs as belongs
+    from ingestion.sources import open_source as open_source
     from ingestion.video import read_frame as read_frame
     from ingestion.views import load_views as load_views
 
 _HOMES = {
     "dryrun": "Plan plan",
-    "errors": "DecoderLost DecoderUnfit EncodingStopped IngestError MediaError NotMedia "
-    "NothingFound PathNotFound",
+    "errors": "BadManifest DecoderLost DecoderUnfit EncodingStopped IngestError MediaError "
+    "NothingFound NotMedia PathNotFound",
     "filling": "backfill",
     "folder": "walk",
-    "gone": "below forget vanished",
+    "gone": "forget vanished",
     "images": "load_image",
     "items": "Item",
+    "journal": "JobRecord Journal",
     "options": "IngestOptions Limits VideoOptions",
     "pipeline": "ingest",
     "progress": "FileEvent Progress Rates Report",
+    "reach": "Reach",
+    "seen": "Seen distinct",
+    "sources": "Source SourceOptions belongs open_source",
     "video": "read_frame",
     "views": "load_views",
 }

@@ -4,18 +4,20 @@ What may go wrong with a file goes wrong in another process; here that process i
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from encoders import EncoderInfo
-from indexer.base import Collection, Record
-from indexer.ledger import Status
+from indexer.base import Collection
+from indexer.ledger import LedgerRow, Status
 from ingestion.crew import Helper
 from ingestion.errors import MediaError, NotMedia
+from ingestion.hashing import hash_bytes
 from ingestion.jobs import Frame, Job, Outcome, Partial
 from ingestion.messages import (
-    IMAGE,
+    TEXT,
     Answer,
     Described,
     Finished,
@@ -28,10 +30,10 @@ from ingestion.messages import (
 )
 from ingestion.options import Fingerprints, IngestOptions
 from ingestion.patience import Patience
-from ingestion.payloads import point_payload
+from ingestion.payloads import media_of, point_payload
 from ingestion.pipes import Window
 from ingestion.progress import Meter
-from ingestion.twins import Twins
+from ingestion.twins import Points, Twins
 
 log = logging.getLogger(__name__)
 
@@ -53,18 +55,20 @@ class Decoder:
         self._meter = meter
         self._patience = patience
         self._current = Fingerprints.of(info, options)
-        names = tuple(collection.schema.vectors)
-        self._twins = Twins(collection, names, self._current.image, patience)
+        self._force = options.force
+        self._twins = Twins(collection, tuple(collection.schema.vectors), patience)
 
     def decode(self, job: Job, helper: Helper) -> Iterator[Frame | Partial | Outcome]:
         """The frames of a file, then its outcome; whatever is wrong with the file is in that.
 
         Each frame's cost has been taken from the window.
         """
-        case = _Case(job, self._current.image)
+        case = _Case(job, self._current.image, is_forced=self._force)
         try:
             job.check()
-            for answer in helper.read(job.item.path, partial(self._decide, case)):
+            for answer in self._answers(case, helper):
+                if isinstance(answer, Described):
+                    yield from self._words(case)
                 yield self._heed(case, answer)
         except NotMedia as error:
             yield case.outcome("skipped", str(error))
@@ -73,21 +77,42 @@ class Decoder:
         finally:
             self._window.give_back(case.held)
 
+    def _answers(self, case: "_Case", helper: Helper) -> Iterator[Answer]:
+        """What is to be said of an item, which need not have a file."""
+        job = case.job
+        if job.item.content is None:
+            case.fingerprint = self._current.text
+            case.content_hash = hash_bytes(job.item.text.encode())
+            yield Described({})
+        elif job.only_words and job.old and self._recalls(case, job.old):
+            yield Described({})
+        elif job.file is not None:
+            yield from helper.read(job.file, partial(self._decide, case))
+        else:
+            raise MediaError("its points are not there any more: --force fetches it again")
+
+    def _recalls(self, case: "_Case", old: LedgerRow) -> bool:
+        """Whether the points that a file has are all there, so that it need not be read."""
+        case.fingerprint, case.content_hash = old.fingerprint, old.content_hash
+        case.stored = self._twins.of(old)
+        return bool(case.stored)
+
     def _decide(self, case: "_Case", looked: Looked) -> Order:
         """Have a file decoded, unless its vectors are there already."""
         case.content_hash = looked.content_hash
         if looked.kind == "video":
             case.fingerprint = self._current.video
-        if case.is_known():
+        if case.is_touched():
             return Order(pixels=False)
-        if looked.kind == "video":
-            finished = self._finished(case)
-            case.staged.update(finished)
-            return Order(finished=finished)
-        case.twin = self._twins.find(case.job, looked.content_hash)
-        if case.twin is None:
+        case.stored = self._stored(case)
+        if case.stored:
+            return Order(pixels=False)
+        if looked.kind == "image":
             case.held = self._take(looked.cost)
-        return Order(pixels=case.twin is None)
+            return Order()
+        finished = self._finished(case)
+        case.staged.update(finished)
+        return Order(finished=finished)
 
     def _finished(self, case: "_Case") -> Finished:
         """The segments that an interrupted run has staged, of this very content and options."""
@@ -98,6 +123,21 @@ class Decoder:
             for record in records
             if case.marks.items() <= record.payload.items()
         }
+
+    def _stored(self, case: "_Case") -> Points:
+        """The points of that content, be they of this file or of another one."""
+        if self._force:
+            return {}
+        old = case.job.old
+        if old is not None and case.is_known():
+            return self._twins.of(old)
+        return self._twins.find(case.job, case.content_hash, case.fingerprint)
+
+    def _words(self, case: "_Case") -> Iterator[Frame]:
+        """The text of an item, which is a point like any other."""
+        text = case.job.item.text
+        if text and not case.is_touched():
+            yield Frame(case.job, text, (TEXT,), self._take(len(text)))
 
     def _heed(self, case: "_Case", answer: Answer) -> Frame | Partial | Outcome:
         match answer:
@@ -129,14 +169,19 @@ class Decoder:
 
 @dataclass
 class _Case:
-    """A file, and what is known of it so far. `held` bytes were taken from the window for it."""
+    """A file, and what is known of it so far. `held` bytes were taken from the window for it.
+
+    `stored` are points of its content that need no encoding.
+    """
 
     job: Job
     fingerprint: str
+    is_forced: bool = False
     content_hash: str = ""
-    twin: Record | None = None
+    stored: Points = field(default_factory=dict)
     held: int = 0
     staged: set[PoolKey] = field(default_factory=set)
+    _start: float = field(default_factory=time.perf_counter)
 
     @property
     def marks(self) -> dict[str, str]:
@@ -147,26 +192,41 @@ class _Case:
         """Whether the points in the collection are of this very content, made the same way."""
         old = self.job.old
         return (
-            old is not None
+            not self.is_forced
+            and old is not None
             and old.status == "done"
             and (old.content_hash, old.fingerprint) == (self.content_hash, self.fingerprint)
         )
 
+    def is_touched(self) -> bool:
+        """Whether nothing but the time of the file is new."""
+        old, item = self.job.old, self.job.item
+        is_said = old is not None and old.metadata == item.metadata
+        return is_said and item.content is not None and self.is_known()
+
     def described(self, answer: Described) -> Outcome:
         """The outcome of a file that was read to its end."""
-        if self.is_known():  # its time alone is new
+        if self.is_touched():
             touched = self.outcome("done", self.job.old.reason if self.job.old else "")
             return replace(touched, touched=True, points={key: {} for key in answer.points})
-        outcome = self.outcome("done", answer.reason)
-        seen = dict(answer.points)
-        if self.twin is not None:
-            seen[IMAGE] = seen[IMAGE] | {"phash": self.twin.payload.get("phash", "")}
-            outcome = replace(outcome, vectors={IMAGE: dict(self.twin.vectors)})
+        item = self.job.item
+        reason = "; ".join(filter(None, (answer.reason, item.note)))
+        seen = {key: media_of(one.payload) for key, one in self.stored.items()}
+        for key, media in answer.points.items():
+            if not self.stored or key in self.stored:
+                seen[key] = seen.get(key, {}) | media
+        if item.text:
+            seen[TEXT] = {"text": item.text}
         points = {
             key: point_payload(key[0], self.job, self.content_hash, media)
             for key, media in seen.items()
         }
-        return replace(outcome, points=points, staged=self.staged & points.keys())
+        outcome = replace(self.outcome("done", reason), points=points)
+        vectors = {key: dict(one.vectors) for key, one in self.stored.items()}
+        return replace(outcome, vectors=vectors, staged=self.staged & points.keys())
 
     def outcome(self, status: Status, reason: str = "") -> Outcome:
-        return Outcome(self.job, status, reason, self.content_hash, self.fingerprint)
+        seconds = time.perf_counter() - self._start
+        return Outcome(
+            self.job, status, reason, self.content_hash, self.fingerprint, seconds=seconds
+        )

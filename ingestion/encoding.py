@@ -60,7 +60,7 @@ class EncodeStage:
         """Until the source is finished."""
         for batch in self._batches():
             frames = [message for message in batch if isinstance(message, Frame)]
-            rows = iter(self._encode(frames))
+            rows = self._rows(frames)
             self.window.give_back(sum(frame.cost for frame in frames))
             for message in batch:
                 match message:
@@ -94,6 +94,20 @@ class EncodeStage:
                 yield batch
                 batch, frames = [], 0
 
+    def _rows(self, frames: Sequence[Frame]) -> Iterator["Vectors | str"]:
+        """As `_encode`, of images and texts mixed."""
+        shown = iter(self._encode([one for one in frames if not isinstance(one.content, str)]))
+        words = iter(self._encode([one for one in frames if isinstance(one.content, str)]))
+        return (next(words if isinstance(one.content, str) else shown) for one in frames)
+
+    def _vectors(self, frames: Sequence[Frame]) -> Vectors:
+        """Of frames of one kind."""
+        texts = [one.content for one in frames if isinstance(one.content, str)]
+        if texts:
+            return self.encoder.encode_texts(texts)
+        pixels = [one.content for one in frames if not isinstance(one.content, str)]
+        return self.encoder.encode_pixels(pixels, normalize=False)
+
     def _encode(self, frames: Sequence[Frame]) -> list["Vectors | str"]:
         """The row `[dim]` of each frame per vector name, or the reason there is none.
 
@@ -103,7 +117,7 @@ class EncodeStage:
             return []
         start = time.perf_counter()
         try:
-            vectors = self.encoder.encode_pixels([f.pixels for f in frames], normalize=False)
+            vectors = self._vectors(frames)
         except Exception as error:
             if _is_final(error):
                 raise EncodingStopped(str(error)) from error

@@ -3,6 +3,7 @@
 IngestError
 ├── PathNotFound           the file or folder to ingest does not exist
 ├── NothingFound           it holds no file, or the globs leave none
+├── BadManifest            a manifest that cannot be read as a whole
 ├── EncodingStopped        the encoder is gone, or fails on everything it is given
 ├── DecoderUnfit           no process can be had that decodes
 └── MediaError             one file cannot be used; the ledger records it as failed
@@ -21,6 +22,10 @@ class PathNotFound(IngestError):
 
 class NothingFound(IngestError):
     """There is no file to ingest."""
+
+
+class BadManifest(IngestError):
+    """A manifest that cannot be fetched or read; a bad row alone is a failure of that row."""
 
 
 class EncodingStopped(IngestError):

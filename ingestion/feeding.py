@@ -2,13 +2,13 @@
 
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from indexer.ledger import Ledger
 from ingestion.items import Item
-from ingestion.jobs import Job
-from ingestion.options import Fingerprints
+from ingestion.jobs import Job, Standing
+from ingestion.options import Fingerprints, IngestOptions
 from ingestion.pipes import Pipe
 from ingestion.progress import Listed, News
 
@@ -18,29 +18,35 @@ GROUP = 256  # files looked up at a time
 
 @dataclass
 class FeedStage:
-    """Lists items and passes on those that are new or changed."""
+    """Lists items and passes on those that are new or changed; `elsewhere` is to be fetched."""
 
     items: Iterable[Item]
     ledger: Ledger
     current: Fingerprints
-    retry_failed: bool
+    options: IngestOptions
     target: Pipe[Job]
+    elsewhere: Pipe[Job]
     news: Pipe[News]
 
     def run(self) -> None:
         """Until there are no more items."""
         for group in grouped(self.items, GROUP):
             jobs = look_up(group, self.ledger)
-            standings = [job.standing(self.current) for job in jobs]
-            failed_before = 0 if self.retry_failed else standings.count("failed before")
-            unchanged = standings.count("unchanged") + failed_before
-            self.news.put(Listed(len(jobs), unchanged, failed_before))
-            for job, standing in zip(jobs, standings, strict=True):
-                if standing in ("new", "changed") or (
-                    standing == "failed before" and self.retry_failed
-                ):
-                    self.target.put(job)
+            standings = [(job, job.standing(self.current)) for job in jobs]
+            wanted = [self._eased(*pair) for pair in standings if self._wants(*pair)]
+            left = [pair[1] for pair in standings if not self._wants(*pair)]
+            self.news.put(Listed(len(jobs), len(left), left.count("failed before")))
+            for job in wanted:
+                (self.elsewhere if job.is_elsewhere else self.target).put(job)
+        self.elsewhere.finish()
         self.target.finish()
+
+    def _wants(self, job: Job, standing: Standing) -> bool:
+        return self.options.wants(standing, job.old.reason if job.old else "")
+
+    def _eased(self, job: Job, standing: Standing) -> Job:
+        only_words = standing == "described anew" and not self.options.force
+        return replace(job, only_words=only_words)
 
 
 def look_up(items: Iterable[Item], ledger: Ledger) -> list[Job]:

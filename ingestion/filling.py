@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from encoders import Encoder, EncoderInfo, EncoderMismatch, require_same
-from indexer.base import AssetWrite, Collection, Payload, Point, Record, Schema, Selector
+from indexer.base import AssetWrite, Collection, Page, Payload, Point, Record, Schema, Selector
+from indexer.filters import Filter
 from indexer.ledger import Ledger, LedgerRow
 from ingestion.items import Item
 from ingestion.options import IngestOptions
@@ -65,7 +66,7 @@ class Filling:
             _require_alike(point, there[point.id], self)
         self._widen()
         self._collection.set_vectors({p.id: _missing(p, there[p.id]) for p in points})
-        self._collection.ledger.record([write.row for write in same])
+        self._collection.ledger.record([_recorded(write, rows[write.asset]) for write in same])
         self._collection.replace([write for write in assets if write not in same])
 
     def stage(self, points: Sequence[Point]) -> None:
@@ -79,6 +80,16 @@ class Filling:
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         return self._collection.get(ids, with_vectors=with_vectors)
+
+    def scroll(
+        self,
+        filter: Filter | None = None,  # noqa: A002 - as in `Collection`
+        *,
+        limit: int = 100,
+        after: UUID | None = None,
+        with_vectors: Sequence[str] = (),
+    ) -> Page:
+        return self._collection.scroll(filter, limit=limit, after=after, with_vectors=with_vectors)
 
     def set_payload(self, selector: Selector, payload: Payload) -> int:
         return self._collection.set_payload(selector, payload)
@@ -128,6 +139,11 @@ def _is_same(write: AssetWrite, row: LedgerRow | None, there: Mapping[UUID, Reco
         and row.points == len(write.points)
         and all(point.id in there for point in write.points)
     )
+
+
+def _recorded(write: AssetWrite, old: LedgerRow) -> LedgerRow:
+    """The new row, with what the source had said."""
+    return replace(write.row, source=old.source, metadata=old.metadata)
 
 
 def _require_alike(point: Point, stored: Record, filling: Filling) -> None:

@@ -1,14 +1,51 @@
 """A folder tree as a source of items."""
 
-import itertools
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ingestion.errors import NothingFound, PathNotFound
-from ingestion.items import Item
+from ingestion.errors import MediaError, PathNotFound
+from ingestion.formats import BY_SUFFIX
+from ingestion.items import Item, local_path
+from ingestion.payloads import readable
+from ingestion.sidecars import MAX_TEXT, SUFFIXES, candidates, decoded_text, read_sidecars
+from ingestion.sources import SourceOptions, not_empty
+
+Entry = os.DirEntry[str]
+
+
+class Folder:
+    """A folder, or one file; satisfies `Source`."""
+
+    def __init__(self, root: Path, options: SourceOptions) -> None:
+        """`root` is resolved."""
+        self.root = root
+        self._options = options
+        self.uri = root.as_uri()
+        self.needs = options.needs
+
+    def __iter__(self) -> Iterator[Item]:
+        return walk(
+            self.root,
+            self._options.include,
+            self._options.exclude,
+            self._options.follow_symlinks,
+            texts=self._options.texts,
+        )
+
+    def is_gone(self, asset: str) -> bool:
+        """A file that merely cannot be looked at, in a folder without permission, is not gone."""
+        path = local_path(asset)
+        try:
+            if path is not None:
+                path.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
 
 
 def walk(
@@ -16,6 +53,8 @@ def walk(
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
     follow_symlinks: bool = False,
+    *,
+    texts: bool = False,
 ) -> Iterator[Item]:
     """Every file below `root` in name order, or `root` itself where it is a file.
 
@@ -27,19 +66,19 @@ def walk(
     entered. Links that are not followed are yielded with a reason to skip them; a folder reached by
     several links is entered once.
 
+    What lies beside `a.jpg` as `a.txt`, `a.json`, `a.jpg.txt` or `a.jpg.json` goes into its
+    payload. With `texts` such captions, and all other `.txt` files, become points as well.
+
     Raises `PathNotFound` or `NothingFound`, at the call.
     """
     root = root.resolve()  # however it is spelled, a file is one asset
     if not root.exists():
         raise PathNotFound(f"{root} does not exist")
+    tree = _Tree(root, tuple(include), tuple(exclude), follow_symlinks, texts)
     if not root.is_dir():
-        return iter([Item.of_file(root)])
-    items = iter(_Tree(root, tuple(include), tuple(exclude), follow_symlinks))
-    first = next(items, None)
-    if first is None:
-        globs = " that the globs let through" if include or exclude else ""
-        raise NothingFound(f"{root} holds no file{globs}")
-    return itertools.chain([first], items)
+        return iter([tree.item(root, _present(root))])
+    globs = " that the globs let through" if include or exclude else ""
+    return not_empty(iter(tree), lambda: f"{root} holds no file{globs}")
 
 
 @dataclass
@@ -48,50 +87,100 @@ class _Tree:
     include: tuple[str, ...]
     exclude: tuple[str, ...]
     follow: bool
+    texts: bool = False
     entered: set[tuple[int, int]] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Item]:
         stack = [self._list(self.root)]
         while stack:
-            entry = next(stack[-1], None)
-            if entry is None:
+            found = next(stack[-1], None)
+            if found is None:
                 stack.pop()
-            elif isinstance(entry, Item):
-                yield entry
-            elif entry.is_symlink() and not self.follow:
-                yield Item.of_file(Path(entry.path), skip="a link, and links are not followed")
-            elif self._is_folder(entry):
-                stack.append(self._list(Path(entry.path)))
+            elif isinstance(found, Item):
+                yield found
             else:
-                yield Item.of_file(Path(entry.path))
+                stack.append(self._list(found))
 
-    def _list(self, folder: Path) -> Iterator["os.DirEntry[str] | Item"]:
-        """What to look at in a folder; a folder that cannot be listed is itself an item."""
+    def item(self, path: Path, sidecars: Sequence[str]) -> Item:
+        """A file, and what lies beside it by these names."""
+        item = replace(Item.of_file(path), source=self.root.as_uri())
+        if self.texts and path.suffix.lower() == ".txt":
+            return _of_text(item, path)
+        if not sidecars:
+            return item
+        said = read_sidecars(path.with_name(name) for name in sidecars)
+        text = said.text if self.texts else ""
+        return replace(item, payload=said.payload, text=text, note=said.note)
+
+    def _list(self, folder: Path) -> Iterator[Item | Path]:
+        """The items of a folder, and the folders in it; one that cannot be listed is an item."""
         try:
             stat = folder.stat()
             if (stat.st_dev, stat.st_ino) in self.entered:
                 return iter(())
             self.entered.add((stat.st_dev, stat.st_ino))
             with os.scandir(folder) as entries:
-                wanted = [entry for entry in entries if self._wants(entry)]
+                found = [entry for entry in entries if not entry.name.startswith(".")]
         except OSError:
-            return iter([Item.of_file(folder)])
-        return iter(sorted(wanted, key=lambda entry: os.fsencode(entry.name)))
+            return iter([self.item(folder, ())])
+        return self._looked_at(sorted(found, key=lambda entry: os.fsencode(entry.name)))
 
-    def _wants(self, entry: "os.DirEntry[str]") -> bool:
-        if entry.name.startswith(".") or self._fits(entry, self.exclude):
+    def _looked_at(self, entries: Sequence[Entry]) -> Iterator[Item | Path]:
+        beside = _sidecars([entry.name for entry in entries])
+        taken = {name for names in beside.values() for name in names}
+        for entry in entries:
+            path = Path(entry.path)
+            if entry.name in taken or not self._wants(entry):
+                continue
+            if entry.is_symlink() and not self.follow:
+                why = "a link, and links are not followed"
+                yield replace(self.item(path, ()), skip=why)
+            elif self._is_folder(entry):
+                yield path
+            else:
+                yield self.item(path, beside.get(entry.name, ()))
+
+    def _wants(self, entry: Entry) -> bool:
+        if self._fits(entry, self.exclude):
             return False
         return not self.include or self._is_folder(entry) or self._fits(entry, self.include)
 
-    def _is_folder(self, entry: "os.DirEntry[str]") -> bool:
+    def _is_folder(self, entry: Entry) -> bool:
         try:
             return entry.is_dir(follow_symlinks=self.follow)
         except OSError:  # a link to itself
             return False
 
-    def _fits(self, entry: "os.DirEntry[str]", globs: tuple[str, ...]) -> bool:
+    def _fits(self, entry: Entry, globs: tuple[str, ...]) -> bool:
         below = Path(entry.path).relative_to(self.root).as_posix().lower()
         name = entry.name.lower()
         return any(
             fnmatchcase(name, glob) or fnmatchcase(below, glob) for glob in map(str.lower, globs)
         )
+
+
+def _sidecars(names: Sequence[str]) -> dict[str, list[str]]:
+    """For each media file of a folder, the names of what lies beside it."""
+    present = {name for name in names if name.lower().endswith(SUFFIXES)}
+    if not present:
+        return {}
+    media = [name for name in names if os.path.splitext(name)[1].lower() in BY_SUFFIX]  # noqa: PTH122
+    return {name: [one for one in candidates(name) if one in present] for name in media}
+
+
+def _present(path: Path) -> list[str]:
+    return [name for name in candidates(path.name) if path.with_name(name).is_file()]
+
+
+def _of_text(item: Item, path: Path) -> Item:
+    """A text file as an item: its words are all of it."""
+    place = {"name": readable(path.name), "folder": readable(str(path.parent))}
+    item = replace(item, content=None, payload=place)
+    try:
+        with path.open("rb") as file:
+            text = decoded_text(file.read(MAX_TEXT + 1))
+    except OSError as error:
+        return replace(item, fault=f"cannot be read: {error.strerror or error}")
+    except MediaError as error:
+        return replace(item, fault=str(error))
+    return replace(item, text=text) if text else replace(item, skip="an empty text")

@@ -1,49 +1,33 @@
-"""Files that were ingested and are not there any more."""
+"""What was ingested and is not there any more."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 
 from indexer.base import AssetWrite, Collection
 from indexer.ledger import Ledger, LedgerRow
-from ingestion.items import local_path
+from ingestion.seen import Seen
+from ingestion.sources import Source, belongs
 
 GROUP = 256  # assets forgotten in one commit
 
 
-def below(asset: str, sources: Sequence[Path]) -> bool:
-    """Whether an asset is one of these files, or in one of these folders."""
-    path = local_path(asset)
-    return path is not None and any(path.is_relative_to(source.resolve()) for source in sources)
-
-
-def vanished(ledger: Ledger, sources: Sequence[Path]) -> Iterator[str]:
-    """The assets below `sources` that have points though their files are gone."""
+def vanished(ledger: Ledger, sources: Sequence[Source], seen: Seen) -> Iterator[LedgerRow]:
+    """The rows of what these sources had once and have no more; `seen` is all that they listed."""
     for row in ledger.rows():
-        path = local_path(row.asset) if row.points and below(row.asset, sources) else None
-        if path is not None and _is_gone(path):
-            yield row.asset
-
-
-def _is_gone(path: Path) -> bool:
-    """A file that merely cannot be looked at, in a folder without permission, is not gone."""
-    try:
-        path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        return False
-    return False
+        owners = [one for one in sources if belongs(one.uri, row.source, row.asset)]
+        if owners and row.asset not in seen and all(one.is_gone(row.asset) for one in owners):
+            yield row
 
 
 def forget(collection: Collection, assets: Iterable[str]) -> int:
-    """Remove the points of these assets; returns how many assets there were.
+    """Remove these assets, their points and their rows; returns how many assets there were.
 
-    A file that comes back is ingested as if it were new.
+    What comes back is ingested as if it were new.
     """
     remaining, count = iter(assets), 0
     while group := list(islice(remaining, GROUP)):
-        gone = [AssetWrite(a, [], LedgerRow(a, "skipped", "the file is gone")) for a in group]
+        gone = [AssetWrite(a, [], LedgerRow(a, "skipped", "it is gone")) for a in group]
         collection.replace(gone)
+        collection.ledger.remove(group)
         count += len(group)
     return count

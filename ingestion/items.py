@@ -1,31 +1,87 @@
-"""One media file to ingest: what every source yields."""
+"""One thing to ingest: what every source yields."""
 
+import hashlib
+import json
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 
 @dataclass(frozen=True)
-class Item:
-    """A media file and the URI it is known by.
+class Stamp:
+    """What tells that content may have changed: its `size` in bytes, and when it was written."""
 
-    `asset` is percent-encoded, also where the name is not UTF-8. `payload` is added to that of
-    every point of the file and wins over what is read from it. `skip` is a reason to leave the file
-    alone that only its source knows.
+    size: int
+    mtime_ns: int
+
+
+class Blob(Protocol):
+    """Bytes that are no file of their own: a member of an archive, an object of a store."""
+
+    @property
+    def name(self) -> str:
+        """As a file of its own would be called."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """What it lies in, for people."""
+        ...
+
+    @property
+    def stamp(self) -> Stamp | None:
+        """None where nobody asks: what was ingested once is then taken for unchanged."""
+        ...
+
+    def copy_to(self, target: IO[bytes], max_bytes: int) -> None:
+        """Write all of it; raises `MediaError` above `max_bytes`, and what its library raises."""
+        ...
+
+
+@dataclass(frozen=True)
+class Item:
+    """An asset and the URI it is known by.
+
+    `asset` is percent-encoded, also where the name is not UTF-8. `content` is a media file or the
+    bytes of one; `text` becomes a point of its own, of the same asset. There is one of them, or
+    both. `payload` is added to that of every point of the asset and wins over what is read from it.
+    What its source alone knows: `source`, its own URI; `skip`, a reason to leave it alone; `fault`,
+    a reason why it is no good; `note`, what is worth saying of it though it is done.
     """
 
     asset: str
-    path: Path
+    content: Path | Blob | None = None
     payload: dict[str, Any] = field(default_factory=dict)
+    text: str = ""
+    source: str = ""
     skip: str = ""
+    fault: str = ""
+    note: str = ""
 
     @classmethod
     def of_file(cls, path: Path, skip: str = "") -> "Item":
         """The item of a local file, its asset a `file:///` URI."""
         path = path.absolute()
         return cls(path.as_uri(), path, skip=skip)
+
+    @property
+    def path(self) -> Path:
+        """Of a local file; raises `ValueError` for anything else."""
+        if isinstance(self.content, Path):
+            return self.content
+        raise ValueError(f"{self.asset} is no local file")
+
+    @cached_property
+    def metadata(self) -> str:
+        """A digest of all that the source says of it besides its content; empty where nothing."""
+        said = [self.payload, self.text, self.fault, self.note]
+        if not self.source or not any(said):
+            return ""
+        text = json.dumps(said, sort_keys=True, default=str)
+        return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
 def local_path(asset: str) -> Path | None:

@@ -4,6 +4,8 @@ import stat as stats
 import time
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 from encoders import Pixels, Vectors
@@ -13,14 +15,17 @@ from ingestion.items import Item
 from ingestion.messages import PoolKey
 from ingestion.options import Fingerprints
 
-Standing = Literal["new", "changed", "unchanged", "failed before"]
+Standing = Literal["new", "changed", "described anew", "unchanged", "failed before"]
+"""`described anew`: the content is the same, what its source says of it is not."""
 
 
 @dataclass(frozen=True, eq=False)
 class Job:
-    """A file as it was when it was listed: `size` in bytes, and `old`, what the ledger says of it.
+    """An item as it was when it was listed: `size` in bytes, and `old`, what the ledger says of it.
 
-    `problem` says why it could not be looked at.
+    `file` is where its content lies, None where there is none, or none yet. `problem` says why it
+    could not be looked at. `is_asked`: its stamp was looked at, and not just taken for the old one.
+    `only_words`: nothing but what its source says of it is new.
     """
 
     item: Item
@@ -28,38 +33,65 @@ class Job:
     mtime_ns: int = 0
     old: LedgerRow | None = None
     problem: str = ""
+    file: Path | None = None
+    is_asked: bool = True
+    only_words: bool = False
 
     @classmethod
     def of(cls, item: Item, old: LedgerRow | None) -> "Job":
+        match item.content:
+            case Path() as path:
+                return cls._of_file(item, path, old)
+            case None:
+                return cls(item, len(item.text.encode(errors="replace")), old=old)
+            case blob if blob.stamp is None:
+                return cls(item, old=old, is_asked=False)
+            case blob:
+                return cls(item, blob.stamp.size, blob.stamp.mtime_ns, old)
+
+    @classmethod
+    def _of_file(cls, item: Item, path: Path, old: LedgerRow | None) -> "Job":
         try:
-            stat = item.path.stat()
+            stat = path.stat()
         except OSError as error:
             return cls(item, old=old, problem=f"cannot be read: {error.strerror or error}")
-        return cls(item, stat.st_size, stat.st_mtime_ns, old, _problem(stat.st_mode))
+        problem = _problem(stat.st_mode)
+        return cls(item, stat.st_size, stat.st_mtime_ns, old, problem, path)
 
     def standing(self, current: Fingerprints) -> Standing:
         """What the ledger says, going by size and time alone."""
-        if self.old is None:
+        old = self.old
+        if old is None:
             return "new"
-        same = (self.old.size, self.old.mtime_ns) == (self.size, self.mtime_ns)
-        if not same or self.old.fingerprint not in current:
+        same = (old.size, old.mtime_ns) == (self.size, self.mtime_ns) or not self.is_asked
+        if not same or old.fingerprint not in current:
             return "changed"
-        return "failed before" if self.old.status == "failed" else "unchanged"
+        if old.metadata != self.item.metadata:
+            is_usable = old.status == "done" and self.item.content is not None
+            return "described anew" if is_usable and not self.item.fault else "changed"
+        return "failed before" if old.status == "failed" else "unchanged"
+
+    @property
+    def is_elsewhere(self) -> bool:
+        """Whether its content is to be fetched before it is decoded."""
+        is_local = self.item.content is None or isinstance(self.item.content, Path)
+        left = self.only_words or self.item.skip or self.item.fault or self.problem
+        return not is_local and not left
 
     def check(self) -> None:
         """Raises `NotMedia` or `MediaError` where there is nothing to open."""
         if self.item.skip:
             raise NotMedia(self.item.skip)
-        if self.problem:
-            raise MediaError(self.problem)
+        if self.item.fault or self.problem:
+            raise MediaError(self.item.fault or self.problem)
 
 
 @dataclass(frozen=True)
 class Frame:
-    """An image ready for the encoder, and the points it is part of; `cost` in bytes."""
+    """An image, or a text, ready for the encoder, and the points it is part of; `cost` in bytes."""
 
     job: Job
-    pixels: Pixels
+    content: Pixels | str
     pools: tuple[PoolKey, ...]
     cost: int
 
@@ -78,7 +110,8 @@ class Outcome:
 
     `points` holds the payload of each point; `vectors` the unit vectors `[dim]` of those that need
     no encoding, `staged` names those whose vectors are staged. `touched`: the content is what the
-    ledger has, only its time is new; the payloads are empty.
+    ledger has, only its time is new; the payloads are empty. `seconds` is how long it took to come
+    to this.
     """
 
     job: Job
@@ -90,7 +123,9 @@ class Outcome:
     vectors: Mapping[PoolKey, Vectors] = field(default_factory=dict)
     staged: Set[PoolKey] = frozenset()
     touched: bool = False
+    seconds: float = 0.0
 
+    @cached_property
     def row(self) -> LedgerRow:
         """The ledger row; a file that failed keeps the points it had."""
         old = self.job.old
@@ -109,6 +144,9 @@ class Outcome:
             attempts=old.attempts + 1 if old and old.status == "failed" else 1,
             fingerprint=self.fingerprint,
             updated=time.time(),
+            source=self.job.item.source,
+            metadata=self.job.item.metadata,
+            seconds=round(self.seconds, 4),
         )
 
 

@@ -19,6 +19,7 @@ Finished = Mapping[PoolKey, Mapping[str, Any]]
 
 IMAGE: PoolKey = ("image", 0)
 WHOLE: PoolKey = ("video", 0)
+TEXT: PoolKey = ("text", 0)
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,13 @@
 
 import os
 from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING
 
-from encoders import EncoderInfo
+from encoders import EncoderInfo, Modality
 from encoders.fingerprint import digest
+
+if TYPE_CHECKING:
+    from ingestion.jobs import Standing
 
 MIB = 1 << 20
 
@@ -14,12 +18,13 @@ class Limits:
     """What one image may cost: `max_bytes` of file, `max_pixels` once decoded.
 
     `max_seconds` is how long decoding may take to come up with something: a whole image, or the
-    next frame of a video.
+    next frame of a video. `max_fetched_bytes` limits what is fetched from elsewhere, videos too.
     """
 
     max_bytes: int = 512 * MIB
     max_pixels: int = 200_000_000
     max_seconds: float = 60.0
+    max_fetched_bytes: int = 16 << 30
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,9 @@ class IngestOptions:
 
     `workers` processes decode; the encoder gets up to `batch_size` images at once, by default as
     many as keep all its devices busy; pixels being decoded or waiting take up to `window_bytes`.
-    Files that failed before are tried again when they changed, or all of them with `retry_failed`.
+    Files that failed before are tried again when they changed, or with `retry_failed` all of them
+    whose reason contains `retry_reason`; with `force` everything is done again. `needs` are the
+    encoder's towers that the items take: image for media, text for texts.
     """
 
     workers: int = field(default_factory=default_workers)
@@ -59,6 +66,16 @@ class IngestOptions:
     limits: Limits = field(default_factory=Limits)
     video: VideoOptions = field(default_factory=VideoOptions)
     retry_failed: bool = False
+    retry_reason: str = ""
+    force: bool = False
+    needs: frozenset[Modality] = frozenset({"image"})
+
+    def wants(self, standing: "Standing", reason: str) -> bool:
+        """Whether an item of that standing is done; `reason` is why it failed before."""
+        if standing == "failed before":
+            retried = self.retry_failed and self.retry_reason.lower() in reason.lower()
+            return retried or self.force
+        return standing != "unchanged" or self.force
 
 
 @dataclass(frozen=True)
@@ -67,14 +84,17 @@ class Fingerprints:
 
     image: str
     video: str
+    text: str
 
     @classmethod
     def of(cls, info: EncoderInfo, options: IngestOptions) -> "Fingerprints":
         parts = {name: info.fingerprint.get(name, "") for name in ("vectors", "image")}
+        words = {name: info.fingerprint.get(name, "") for name in ("vectors", "text")}
         return cls(
             image=digest("image 1", parts),
             video=digest("video 1", parts, asdict(options.video)),
+            text=digest("text 1", words),
         )
 
     def __contains__(self, fingerprint: str) -> bool:
-        return fingerprint in (self.image, self.video)
+        return fingerprint in (self.image, self.video, self.text)

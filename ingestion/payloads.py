@@ -1,10 +1,21 @@
 """What every point says of the file it came from."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from indexer.base import Kind
+from ingestion.items import Item
 from ingestion.jobs import Job
+
+OF_FILES = frozenset(("kind", "name", "folder", "size", "mtime_ns", "content_hash"))
+OF_MEDIA = frozenset(
+    ("width", "height", "format", "codec", "duration", "start", "end", "frame", "phash",
+     "taken", "camera", "location")
+)  # fmt: skip
+OURS = (OF_FILES | OF_MEDIA) - {"taken", "camera", "location", "name", "folder"}
+"""What no source may say otherwise."""
+TITLE = 80  # letters of a text that stand for its name
 
 
 def point_payload(kind: Kind, job: Job, content_hash: str, media: dict[str, Any]) -> dict[str, Any]:
@@ -12,11 +23,11 @@ def point_payload(kind: Kind, job: Job, content_hash: str, media: dict[str, Any]
 
     The item's own payload wins.
     """
-    path = job.item.path
+    name, folder = _place(job.item)
     file = {
         "kind": kind,
-        "name": _readable(path.name),
-        "folder": _readable(str(path.parent)),
+        "name": name,
+        "folder": folder,
         "size": job.size,
         "mtime_ns": job.mtime_ns,
         "content_hash": content_hash,
@@ -24,6 +35,27 @@ def point_payload(kind: Kind, job: Job, content_hash: str, media: dict[str, Any]
     return file | media | job.item.payload
 
 
-def _readable(name: str) -> str:
+def media_of(payload: dict[str, Any]) -> dict[str, Any]:
+    """What a stored payload says of the media itself."""
+    return {key: value for key, value in payload.items() if key in OF_MEDIA}
+
+
+def allowed(given: dict[str, Any]) -> dict[str, Any]:
+    """What a source says, less what only the file itself may say."""
+    return {key: value for key, value in given.items() if key not in OURS}
+
+
+def _place(item: Item) -> tuple[str, str]:
+    """Name and folder, for people."""
+    match item.content:
+        case Path() as path:
+            return readable(path.name), readable(str(path.parent))
+        case None:
+            return " ".join(item.text.split())[:TITLE], ""
+        case blob:
+            return readable(blob.name), readable(blob.folder)
+
+
+def readable(name: str) -> str:
     """A file name as text; bytes that are not UTF-8 become U+FFFD."""
     return os.fsencode(name).decode("utf-8", "replace")

@@ -5,13 +5,23 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from contextlib import suppress
 
-from encoders import Encoder, EncoderMismatch, require_same
+from encoders import (
+    Encoder,
+    EncoderMismatch,
+    InvalidInput,
+    Modality,
+    Pixels,
+    RGBImage,
+    Use,
+    require_same,
+)
 from indexer.base import Collection
 from ingestion.crew import Crew
 from ingestion.decoding import Decoder
 from ingestion.encoding import Encoded, EncodeStage, Message, Staged
 from ingestion.errors import IngestError
 from ingestion.feeding import FeedStage
+from ingestion.fetching import FETCHERS, FetchStage, Spool
 from ingestion.items import Item
 from ingestion.jobs import Job
 from ingestion.messages import Setup
@@ -37,18 +47,24 @@ def ingest(
     Raises `EncoderMismatch` or `IngestError` at the call, and while iterating whatever ends the
     job: `EncodingStopped` and the errors of `indexer`.
     """
-    check_fits(encoder, collection)
-    return _Pipeline(items, encoder, collection, options or IngestOptions()).run()
+    options = options or IngestOptions()
+    check_fits(encoder, collection, options.needs)
+    return _Pipeline(items, encoder, collection, options).run()
 
 
-def check_fits(encoder: Encoder, collection: Collection) -> None:
-    """Raises `EncoderMismatch` or `IngestError` where an encoder cannot fill a collection."""
+def check_fits(
+    encoder: Encoder, collection: Collection, needs: frozenset[Modality] = IngestOptions.needs
+) -> None:
+    """Raises `EncoderMismatch` or `IngestError` where an encoder cannot fill a collection.
+
+    `needs` are the towers that what is ingested takes.
+    """
     schema = collection.schema
     require_same(schema.fingerprint, encoder.info.fingerprint, f"the collection {collection.name}")
-    if "image" not in encoder.info.modalities:
+    for tower in sorted(needs - encoder.info.modalities):
         raise IngestError(
-            f"the encoder {encoder.info.name} is loaded without its image tower: set `towers` to "
-            "'image' or to 'both' (--towers, POLYLENS_TOWERS), if it has one"
+            f"the encoder {encoder.info.name} is loaded without its {tower} tower: set `towers` to "
+            f"{tower!r} or to 'both' (--towers, POLYLENS_TOWERS), if it has one"
         )
     made = {name: encoder.info.vectors.get(name) for name in schema.vectors}
     if made != dict(schema.vectors):
@@ -72,12 +88,15 @@ class _Pipeline:
         self._errors: list[BaseException] = []
         self._window = Window(options.window_bytes)
         self._patience = Patience()
-        self._jobs: Pipe[Job] = Pipe(4 * workers)
+        self._spool = Spool(options.limits.max_fetched_bytes)
+        self._remote: Pipe[Job] = Pipe(4 * workers)
+        self._jobs: Pipe[Job] = Pipe(4 * workers, producers=1 + FETCHERS)
         self._messages: Pipe[Message] = Pipe(4096, producers=workers)
         self._encoded: Pipe[Encoded | Staged] = Pipe(1024)
         self._news: Pipe[News] = Pipe(1024)
         self._meters = Meters(Meter(workers), Meter(), Meter())
-        self._crew = Crew(Setup(encoder.preprocess, options.limits, options.video))
+        preprocess = encoder.preprocess if "image" in options.needs else _refuse_pictures
+        self._crew = Crew(Setup(preprocess, options.limits, options.video))
         self._decoder = Decoder(
             encoder.info, collection, options, self._window, self._meters.decode, self._patience
         )
@@ -85,10 +104,12 @@ class _Pipeline:
             items,
             collection.ledger,
             Fingerprints.of(encoder.info, options),
-            options.retry_failed,
+            options,
             self._jobs,
+            self._remote,
             self._news,
         )
+        fetch = FetchStage(self._spool, self._remote, self._jobs)
         encode = EncodeStage(
             encoder,
             tuple(collection.schema.vectors),
@@ -101,11 +122,18 @@ class _Pipeline:
         write = WriteStage(
             collection, self._encoded, self._news, self._meters.write, self._patience
         )
-        self._stages = [feed.run, *[self._decode] * workers, encode.run, write.run]
+        self._stages = [
+            feed.run,
+            *[fetch.run] * FETCHERS,
+            *[self._decode] * workers,
+            encode.run,
+            write.run,
+        ]
 
     def run(self) -> Generator[Progress]:
         """Snapshots to the last; see `ingest`."""
         self._start = time.perf_counter()
+        self._spool.open()
         threads = [
             threading.Thread(target=self._guard, args=(stage,), daemon=True)
             for stage in self._stages
@@ -118,6 +146,7 @@ class _Pipeline:
             self._stop()
             for thread in threads:
                 thread.join()
+            self._spool.close()
         if self._errors:
             raise self._errors[0]
         yield self._snapshot(final=True)
@@ -142,6 +171,7 @@ class _Pipeline:
                     self._meters.decode.add(0, time.perf_counter() - start)
                     self._messages.put(message)
                     start = time.perf_counter()
+                self._spool.release(job)
                 self._meters.decode.add(1, time.perf_counter() - start)
         self._messages.finish()
 
@@ -156,7 +186,7 @@ class _Pipeline:
             self._stop()
 
     def _stop(self) -> None:
-        pipes = (self._jobs, self._messages, self._encoded, self._news)
+        pipes = (self._remote, self._jobs, self._messages, self._encoded, self._news)
         for part in (*pipes, self._window, self._patience, self._crew):
             part.stop()
 
@@ -179,3 +209,8 @@ class _Pipeline:
             final=final,
             report=report if final else None,
         )
+
+
+def _refuse_pictures(image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG001
+    """Stands for the image tower of an encoder that is there for texts alone."""
+    raise InvalidInput("this encoder is loaded for texts alone")

@@ -93,6 +93,7 @@ class Clip:
             raise MediaError(self.damage() or "every frame is black")
         height, width = self._size
         file = {"format": self._format, "width": width, "height": height, "duration": duration}
+        file |= self._video.timeline.facts
         return {
             key: file | {"start": span.start, "end": span.end} | shown[key]
             for key, span in self._parts().items()

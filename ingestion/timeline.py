@@ -1,5 +1,6 @@
 """When the frames of a video are shown, read without decoding any."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from ingestion.container import Clock, Opened, opened
 from ingestion.errors import MediaError
+from ingestion.film import film_payload
 from ingestion.formats import HEAD_BYTES, MATROSKA, MP4, sniff
 from ingestion.heartbeat import beat
 from ingestion.options import Limits
@@ -38,6 +40,8 @@ class Timeline:
     exact: bool
     regular: bool
     keyframes: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """What the container says of the film, see `film_payload`."""
 
     @classmethod
     def read(cls, path: Path, limits: Limits, *, keyframes: bool = False) -> "Timeline":
@@ -56,6 +60,8 @@ class Timeline:
             clock, times = _count(packets, rate) if counted else _stamp(packets, stream)
             tick = float(stream.time_base)
             frames, frame_bytes = stream.frames, _frame_bytes(stream)
+            codec = str(stream.codec_context.name)
+            facts = film_payload({**stream.metadata, **container.metadata}, codec)
         if not len(times):
             raise MediaError("a video without frames")
         gap = float(np.median(np.diff(times))) if len(times) > 1 else max(promised, 1 / rate)
@@ -66,9 +72,9 @@ class Timeline:
         duration = round(float(times[-1]) + gap, 3)
         if keyframes and not counted and packets.keys:
             keys = np.unique(packets.keys) * tick - clock.start
-            return cls(keys, duration, promised, clock, exact, False, True)
+            return cls(keys, duration, promised, clock, exact, False, True, facts)
         regular = bool(honest and small and exact)
-        return cls(times, duration, promised, clock, exact, regular)
+        return cls(times, duration, promised, clock, exact, regular, facts=facts)
 
     def shown_at(self, time: float) -> int:
         """The number of the frame on screen at `time`."""

@@ -86,7 +86,7 @@ class WriteStage:
     def _write(self, batch: Sequence[Encoded]) -> None:
         # Each with patience of its own: what was staged can be used only once.
         writes = [
-            AssetWrite(one.outcome.job.item.asset, one.points, one.outcome.row())
+            AssetWrite(one.outcome.job.item.asset, one.points, one.outcome.row)
             for one in batch
             if _is_fresh(one)
         ]
@@ -95,7 +95,7 @@ class WriteStage:
         for one in batch:
             if one.outcome.touched:
                 self.patience(partial(self._touch, one.outcome))
-        rows = [one.outcome.row() for one in batch if not _is_fresh(one)]
+        rows = [one.outcome.row for one in batch if not _is_fresh(one)]
         if rows:
             self.patience(lambda: self.collection.ledger.record(rows))
 
@@ -139,6 +139,6 @@ def _refused(one: Encoded, reason: str) -> Encoded:
 
 
 def _settled(one: Encoded) -> Settled:
-    row = one.outcome.row()
+    row = one.outcome.row
     event = FileEvent(row.asset, row.status, row.reason, len(one.points))
     return Settled(event, row.size, one.outcome.touched)

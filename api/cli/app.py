@@ -1,7 +1,7 @@
 """The commands, and the one place where errors become words and exit codes.
 
 Exit codes: 0 done; 1 could not be done (the message says why and what to do); 2 wrong usage;
-3 ingestion ran, but some files failed; 130 interrupted.
+3 ingestion ran, but some files failed; 4 it ran, and points are missing; 130 interrupted.
 """
 
 import importlib.metadata
@@ -20,6 +20,7 @@ from api.cli.doctor import doctor
 from api.cli.evaluate import evaluate
 from api.cli.index import index
 from api.cli.ingest import ingest
+from api.cli.jobs import jobs
 from api.cli.keys import keys
 from api.cli.models import models
 from api.cli.plan import plan
@@ -45,6 +46,7 @@ for command in (demo, ingest, search, serve, classify, segment, models, doctor, 
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(index, name="index")
+app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
 app.add_typer(probe, name="probe")
 

@@ -1,11 +1,12 @@
 """`polylens ingest`"""
 
-from collections.abc import Iterable, Iterator
-from itertools import chain
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+import json
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
 from api.cli.options import (
     CollectionName,
@@ -14,31 +15,57 @@ from api.cli.options import (
     EncoderName,
     More,
     TowersFlag,
-    installation,
+    settings,
 )
-from api.cli.progress import console, follow, show_left_out, show_plan
-from indexer import Collection, LedgerRow
+from api.cli.progress import follow, show_end, show_left_out, show_plan
+from api.installation import Installation
 
 if TYPE_CHECKING:
-    from ingestion import Item
+    from api.bulk import Bulk, Reconciled
+    from ingestion import Report
 
-SOME_FAILED = 3  # exit code
+NOTHING, SOME_FAILED, POINTS_LOST = 1, 3, 4  # exit codes
 
 
 def ingest(
-    names: Annotated[
+    sources: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help="Folders or files of photos and videos."),
+        typer.Argument(
+            metavar="SOURCE...",
+            help="Folders, files, manifests (.csv, .jsonl, .parquet), WebDataset .tar shards, or "
+            "URLs of any of these (https://, s3://, ...).",
+            show_default=False,
+        ),
     ],
     include: Annotated[
         list[str] | None, typer.Option(help="Only paths that match this glob, e.g. '*.jpg'.")
     ] = None,
     exclude: Annotated[list[str] | None, typer.Option(help="Not paths that match this.")] = None,
     follow_symlinks: Annotated[bool, typer.Option(help="Also enter linked folders.")] = False,
-    retry_failed: Annotated[bool, typer.Option(help="Try what failed before again.")] = False,
-    prune: Annotated[bool, typer.Option(help="Forget files that are gone.")] = False,
-    list_all: Annotated[bool, typer.Option(help="Name every file that was left out.")] = False,
-    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and do nothing.")] = False,
+    texts: Annotated[
+        bool, typer.Option("--texts", help="Make captions and .txt files searchable, too.")
+    ] = False,
+    fetch_hosts: Annotated[
+        list[str] | None,
+        typer.Option(help="Fetch URLs of this host that a manifest names, e.g. '*.example.com'."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
+    ] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Try what failed before again.")
+    ] = False,
+    reason: Annotated[
+        str, typer.Option(help="With --retry-failed: only where the reason contains this.")
+    ] = "",
+    force: Annotated[bool, typer.Option("--force", help="Do everything again.")] = False,
+    prune: Annotated[bool, typer.Option("--prune", help="Forget what is gone.")] = False,
+    list_all: Annotated[
+        bool, typer.Option("--list-all", help="Name everything that was left out.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print the report, or the plan, as JSON for programs.")
+    ] = False,
     data: Data = None,
     collection: CollectionName = None,
     encoder: EncoderName = None,
@@ -46,76 +73,85 @@ def ingest(
     towers: TowersFlag = None,
     more: More = None,
 ) -> None:
-    """Make folders of photos and videos searchable.
+    """Make photos, videos and texts searchable.
 
-    Does only what is new or changed; stop and repeat it whenever you like.
+    Does only what is new or changed; stop and repeat it whenever you like. What it did:
+    polylens jobs.
+
+    \b
+    polylens ingest ~/Pictures
+    polylens ingest products.csv --texts --fetch-hosts images.example.com
+    polylens ingest shards/*.tar --dry-run
+
+    Exit codes: 0 all is searchable, 1 nothing is or it could not be done, 2 wrong usage, 3 some
+    files failed, 4 the collection has fewer points than it should, 130 stopped.
     """
-    from ingestion import IngestOptions, Limits, plan, walk
-    from ingestion import ingest as run
+    from api.bulk import Bulk, needs_of
+    from ingestion import IngestOptions, Limits, Reach, SourceOptions, open_source
 
-    sources = [_path(name) for name in names]
-    with installation(
+    if reason and not retry_failed:
+        raise typer.BadParameter("--reason goes with --retry-failed")
+    chosen = settings(
         more,
-        frozenset({"image"}),
         data=data,
         collection=collection,
         encoder=encoder,
         device=device,
         towers=towers,
-    ) as polylens:
-        limits = Limits(max_pixels=polylens.settings.max_image_pixels)
-        options = IngestOptions(limits=limits, retry_failed=retry_failed)
-        walks = [walk(path, include or (), exclude or (), follow_symlinks) for path in sources]
-        items = _distinct(chain.from_iterable(walks))
-        name = polylens.settings.collection
+        fetch_hosts=fetch_hosts,
+    )
+    reach = Reach(tuple(chosen.fetch_hosts), tuple(chosen.fetch_private_hosts))
+    listing = SourceOptions(
+        tuple(include or ()), tuple(exclude or ()), follow_symlinks, texts, reach
+    )
+    found = [open_source(_named(name), listing) for name in sources]
+    options = IngestOptions(
+        limits=Limits(max_pixels=chosen.max_image_pixels),
+        retry_failed=retry_failed,
+        retry_reason=reason,
+        force=force,
+        needs=needs_of(found),
+    )
+    with Installation(chosen, options.needs) as polylens:
+        bulk = Bulk(polylens, found, options)
         if dry_run:
-            existing = polylens.collection()
-            show_plan(plan(items, existing, polylens.encoder(existing), options))
+            _plan(bulk, as_json=as_json)
             return
-        target = polylens.open_or_create(name)
-        using = polylens.encoder(target)
-        for source in sources:
-            polylens.roots.add(source)
-        console.print(f"Into collection [bold]{name}[/] with encoder [bold]{using.info.name}[/]")
-        report = follow(run(items, using, target, options))
-        _tidy(target, sources, prune=prune)
-        show_left_out(_left_out(target, sources), every=list_all)
-    if report.done + report.unchanged == 0:
-        raise typer.Exit(1)
-    if report.failed + report.failed_before:
-        raise typer.Exit(SOME_FAILED)
+        console = Console(highlight=False, stderr=as_json)
+        console.print(f"Into collection [bold]{escape(bulk.name)}[/]")
+        report = follow(bulk.run(), console)
+        points = bulk.reconciled()
+        gone = bulk.tidied(prune=prune)
+        if as_json:
+            _print({"job": bulk.job, **asdict(report), **asdict(points), "gone": gone})
+        else:
+            show_end(bulk, points, gone, pruned=prune)
+            show_left_out(bulk.left_out(), every=list_all)
+    raise typer.Exit(_code(report, points))
 
 
-def _path(name: str) -> Path:
+def _plan(bulk: "Bulk", *, as_json: bool) -> None:
+    made, seconds = bulk.plan()
+    if as_json:
+        counts = {name: value for name, value in asdict(made).items() if name != "sample"}
+        _print(counts | {"seconds": seconds})
+    else:
+        show_plan(made, seconds)
+
+
+def _named(name: str) -> str:
     if not name:
         raise typer.BadParameter("a source is empty; the folder you are in is .")
-    return Path(name)
+    return name
 
 
-def _left_out(collection: Collection, sources: list[Path]) -> Iterator[LedgerRow]:
-    """What the ledger has of these sources as failed or skipped, in this run or an earlier one."""
-    from ingestion import below
-
-    for status in ("failed", "skipped"):
-        rows = collection.ledger.rows(status)
-        yield from (row for row in rows if below(row.asset, sources))
-
-
-def _tidy(collection: Collection, sources: list[Path], *, prune: bool) -> None:
-    """Forget the files that are gone, or say that there are some."""
-    from ingestion import forget, vanished
-
-    gone = list(vanished(collection.ledger, sources))
-    if gone and prune:
-        console.print(f"{forget(collection, gone)} files are gone, and forgotten")
-    elif gone:
-        console.print(f"{len(gone)} files are gone but still found: --prune forgets them")
+def _code(report: "Report", points: "Reconciled") -> int:
+    if report.done + report.unchanged == 0:
+        return NOTHING
+    if points.is_short:
+        return POINTS_LOST
+    return SOME_FAILED if report.failed + report.failed_before else 0
 
 
-def _distinct(items: Iterable["Item"]) -> Iterator["Item"]:
-    """Each asset once, where sources overlap."""
-    seen: set[str] = set()
-    for item in items:
-        if item.asset not in seen:
-            seen.add(item.asset)
-            yield item
+def _print(found: dict[str, Any]) -> None:
+    typer.echo(json.dumps(found))

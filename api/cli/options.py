@@ -51,10 +51,15 @@ def installation(
 
     `needs` are the towers that the command uses.
     """
+    return Installation(settings(more, **flags), needs)
+
+
+def settings(more: Sequence[str] | None = None, **flags: Any) -> Settings:  # noqa: ANN401
+    """What the flags, the environment and the settings file say."""
     given = dict(map(_setting, more or []))
     given |= {name: value for name, value in flags.items() if value is not None}
     try:
-        return Installation(Settings(**given), needs)
+        return Settings(**given)
     except OSError as error:
         raise typer.BadParameter(f"the settings file cannot be read: {error}") from error
 

@@ -3,23 +3,27 @@
 from collections import Counter
 from collections.abc import Generator, Iterable
 from contextlib import closing
+from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.render import printable
+from api.cli.render import clock, printable
 from indexer import LedgerRow
 from ingestion import Plan, Report
 from ingestion import Progress as Snapshot
+
+if TYPE_CHECKING:
+    from api.bulk import Bulk, Reconciled
 
 MOST_SHOWN = 20  # files named one by one
 
 console = Console(highlight=False)
 
 
-def follow(snapshots: Generator[Snapshot]) -> Report:
+def follow(snapshots: Generator[Snapshot], console: Console = console) -> Report:
     """Show progress until the end, then the reconciled counts, which are returned.
 
     Whatever goes wrong with showing it, the work is ended before this is left.
@@ -41,8 +45,28 @@ def follow(snapshots: Generator[Snapshot]) -> Report:
             raise
     if snapshot.report is None:
         raise RuntimeError("an ingestion ended without its report")
-    _summarise(snapshot.report)
+    _summarise(snapshot.report, console)
     return snapshot.report
+
+
+def show_end(bulk: "Bulk", points: "Reconciled", gone: int, *, pruned: bool) -> None:
+    """Say what the collection holds, and what of it is gone."""
+    held, accounted = points.collection_points, points.ledger_points
+    where = f"collection [bold]{escape(bulk.name)}[/], job {bulk.job}"
+    if held == accounted:
+        console.print(f"{held} points in {where}: as many as its ledger accounts for")
+    elif points.is_short:
+        console.print(
+            f"[red]{held} points in {where}, and its ledger accounts for {accounted}[/]: some were "
+            "removed, or are lost. polylens doctor looks; --force does everything again",
+            soft_wrap=True,
+        )
+    else:
+        console.print(f"{held} points in {where}: {accounted} by its ledger, the others by hand")
+    if gone and pruned:
+        console.print(f"{gone} files are gone, and forgotten")
+    elif gone:
+        console.print(f"{gone} files are gone but still found: --prune forgets them")
 
 
 def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
@@ -58,7 +82,7 @@ def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
             continue
         shown += 1
         if shown <= MOST_SHOWN or every:
-            name, reason = escape(_name(row.asset)), escape(row.reason)
+            name, reason = escape(asset_name(row.asset)), escape(row.reason)
             console.print(f"[red]{row.status}[/] {name}: {reason}", soft_wrap=True)
     if shown > MOST_SHOWN and not every:
         console.print(f"... and {shown - MOST_SHOWN} more: --list-all names every one")
@@ -66,18 +90,22 @@ def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
         console.print(f"[dim]skipped {count}: {escape(reason)}", soft_wrap=True)
 
 
-def show_plan(plan: Plan) -> None:
-    """Print what an ingestion would do."""
+def show_plan(plan: Plan, seconds: float | None) -> None:
+    """Print what an ingestion would do, and in about how many `seconds`."""
     console.print(
         f"{plan.found} files found: [bold]{plan.new} new[/], {plan.changed} changed, "
         f"{plan.unchanged} unchanged, {plan.failed_before} failed before, "
         f"{plan.skipped} skipped, {plan.unusable} unusable"
     )
+    also = f", {plan.texts} texts" if plan.texts else ""
+    also += f", {plan.elsewhere} to be fetched" if plan.elsewhere else ""
+    time = f"; about {clock(seconds)} (h:mm:ss or m:ss)" if seconds is not None else ""
     console.print(
-        f"To do: {plan.images} images and {plan.videos} videos, {plan.bytes / 1e6:,.1f} MB"
+        f"To do: {plan.images} images and {plan.videos} videos{also}, "
+        f"{plan.bytes / 1e6:,.1f} MB{time}"
     )
     for asset, reason in list(plan.reasons.items())[:MOST_SHOWN]:
-        console.print(f"  {escape(_name(asset))}: {escape(reason)}", soft_wrap=True)
+        console.print(f"  {escape(asset_name(asset))}: {escape(reason)}", soft_wrap=True)
 
 
 def _settled(snapshot: Snapshot) -> int:
@@ -94,11 +122,14 @@ def _standing(snapshot: Snapshot) -> str:
     )
 
 
-def _name(asset: str) -> str:
-    return printable(unquote(asset.removeprefix("file://"), errors="replace"))
+def asset_name(asset: str) -> str:
+    """An asset as people know it: a local path, or its URI in letters."""
+    scheme, _, inner = asset.partition(":")
+    local = inner if scheme in ("tar", "row") else asset
+    return printable(unquote(local.removeprefix("file://"), errors="replace"))
 
 
-def _summarise(report: Report) -> None:
+def _summarise(report: Report, console: Console) -> None:
     rates = report.rates
     console.print(
         f"{report.found} files found: [bold]{report.done} done[/], {report.unchanged} unchanged, "

@@ -33,6 +33,7 @@ def test_everything_is_new_to_a_collection_yet_to_be_made(
         images=3,
         videos=1,
         bytes=sum(path.stat().st_size for path in paths),
+        video_bytes=paths[-1].stat().st_size,
         reasons=reasons,
     )
     assert list(reasons) == [(media / "bad.jpg").as_uri()]

@@ -29,7 +29,7 @@ def test_a_tree_comes_in_name_order_without_hidden_files(tmp_path: Path) -> None
 def test_the_root_may_be_one_file_even_a_hidden_one(tmp_path: Path) -> None:
     touch(tmp_path, ".one.jpg")
     path = tmp_path / ".one.jpg"
-    assert list(walk(path)) == [Item(path.as_uri(), path)]
+    assert list(walk(path)) == [Item(path.as_uri(), path, source=path.as_uri())]
 
 
 def test_assets_are_absolute_uris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

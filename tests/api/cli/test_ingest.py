@@ -1,10 +1,14 @@
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
+from indexer import LocalStore, Point
 from tests.api.cli.conftest import Run
 from tests.indexer.qdrant.loopback import loopback
+from tests.ingestion.test_archive import save_tar
+from tests.ingestion.web_server import web_server
 from tests.media import encoded, plain
 from tests.users import unprivileged
 
@@ -184,3 +188,93 @@ def test_a_settings_file_that_may_not_be_read_says_so(
     with unprivileged():
         ran = run("search", "x")
     assert (ran.code, "polylens.toml" in ran.err) == (2, True)
+
+
+def test_a_manifest_and_a_shard(run: Run, photos: Path) -> None:
+    (photos / "m.csv").write_text("path,text\nred.jpg,fire\nnowhere.jpg,x\n")
+    ran = run("ingest", photos / "m.csv")
+    assert ran.code == 3
+    assert "2 files found: 1 done, 0 unchanged, 0 skipped, 1 failed" in ran.out
+    assert "nowhere.jpg: cannot be read: No such file" in ran.out
+    (photos / "m.csv").write_text("path,text\nred.jpg,fire\n")
+    again = run("ingest", photos / "m.csv", "--prune")
+    assert (again.code, "nowhere" in again.out) == (0, False)
+    save_tar(photos / "s.tar", [("1.jpg", encoded(plain("cyan"))), ("1.txt", b"the sea")])
+    ran = run("ingest", photos / "s.tar", "--texts")
+    assert ran.code == 0
+    assert "2 points written" in ran.out
+    assert "the sea" in run("search", "cyan", "--json").out
+
+
+def test_texts_alone_need_no_image_tower(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "t.jsonl").write_text('{"id": 1, "text": "ein rotes Boot"}\n')
+    ran = run("ingest", tmp_path / "t.jsonl", "--encoder", "offline")
+    assert ran.code == 0, ran.err
+    found = json.loads(run("search", "red boat", "--encoder", "offline", "--json").out)
+    assert found["hits"][0]["payload"]["text"] == "ein rotes Boot"
+
+
+def test_urls_of_a_manifest_need_leave(run: Run, tmp_path: Path) -> None:
+    with web_server() as server:
+        server.files["/1.jpg"] = encoded(plain("red"))
+        (tmp_path / "m.csv").write_text(f"url\n{server.url}/1.jpg\n")
+        ran = run("ingest", tmp_path / "m.csv")
+        assert ran.code == 1
+        assert "--fetch-hosts 127.0.0.1 allows it" in ran.out
+        ran = run("ingest", tmp_path / "m.csv", "--fetch-hosts", "127.0.0.1", "--retry-failed")
+        assert "not public" in ran.out
+        more = ("--fetch-hosts", "127.0.0.1", "--set", 'fetch_private_hosts=["127.0.0.1"]')
+        ran = run("ingest", tmp_path / "m.csv", *more, "--retry-failed", "--reason", "NOT PUBLIC")
+        assert ran.code == 0, ran.out
+        server.files["/m.jsonl"] = b'{"url": "1.jpg", "text": "fire"}'
+        assert "1 done" in run("ingest", f"{server.url}/m.jsonl").out
+
+
+def test_only_failures_of_one_reason_are_tried_again(run: Run, photos: Path) -> None:
+    (photos / "empty.jpg").write_bytes(b"")
+    (photos / "cut.jpg").write_bytes(encoded(plain("red"))[:60])
+    run("ingest", photos)
+    report = json.loads(
+        run("ingest", photos, "--retry-failed", "--reason", "is empty", "--json").out
+    )
+    assert (report["failed"], report["unchanged"]) == (1, 5)
+    assert run("ingest", photos, "--reason", "x").code == 2
+
+
+def test_force_does_everything_again(run: Run, photos: Path) -> None:
+    run("ingest", photos)
+    ran = run("ingest", photos, "--force")
+    assert "4 done, 0 unchanged" in ran.out
+
+
+def test_reports_and_plans_for_programs(run: Run, photos: Path) -> None:
+    plan = json.loads(run("ingest", photos, "--dry-run", "--json").out)
+    assert (plan["new"], plan["images"], plan["videos"]) == (4, 3, 1)
+    assert plan["seconds"] > 0
+    ran = run("ingest", photos, "--json")
+    report = json.loads(ran.out)
+    assert (report["job"], report["done"], report["gone"]) == (1, 4, 0)
+    assert report["collection_points"] == report["ledger_points"] == report["points"] > 4
+    assert "4 done" in ran.err
+
+
+def test_points_that_are_missing_are_noticed(run: Run, photos: Path, tmp_path: Path) -> None:
+    run("ingest", photos)
+    collection = LocalStore(tmp_path / "data").open("default")
+    collection.delete([collection.scroll(limit=1).records[0].id])
+    collection.close()
+    ran = run("ingest", photos)
+    assert ran.code == 4
+    assert "its ledger accounts for" in ran.out
+    assert run("ingest", photos, "--force").code == 0
+
+
+def test_points_from_elsewhere_are_no_loss(run: Run, photos: Path, tmp_path: Path) -> None:
+    run("ingest", photos)
+    collection = LocalStore(tmp_path / "data").open("default")
+    vector = collection.scroll(with_vectors=["default"]).records[0].vectors
+    collection.upsert([Point(uuid4(), "by hand", vector)])
+    collection.close()
+    ran = run("ingest", photos)
+    assert ran.code == 0
+    assert "the others by hand" in ran.out

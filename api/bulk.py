@@ -1,0 +1,126 @@
+"""A bulk ingestion of one installation: what the command line and the jobs over HTTP do."""
+
+from collections.abc import Generator, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from itertools import chain
+
+from api.installation import Installation
+from encoders import BOTH, Modality
+from indexer import Collection, LedgerRow
+from ingestion import (
+    IngestOptions,
+    Item,
+    Journal,
+    Plan,
+    Progress,
+    Seen,
+    Source,
+    belongs,
+    distinct,
+    forget,
+    ingest,
+    plan,
+    vanished,
+)
+from ingestion.estimate import estimated_seconds
+
+TRIES = 3  # at adding up, while others write
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """How many points the collection holds, and how many its ledger accounts for.
+
+    More may come from elsewhere; fewer are lost, or were removed by hand.
+    """
+
+    collection_points: int
+    ledger_points: int
+
+    @property
+    def is_short(self) -> bool:
+        return self.collection_points < self.ledger_points
+
+
+class Bulk:
+    """One run over some sources. What is listed is remembered, to tell what is gone."""
+
+    def __init__(
+        self, installation: Installation, sources: Sequence[Source], options: IngestOptions
+    ) -> None:
+        self.name = installation.settings.collection
+        self.job: int | None = None
+        self._installation = installation
+        self._sources = sources
+        self._options = options
+        self._seen = Seen()
+
+    def plan(self) -> tuple[Plan, float | None]:
+        """What would be done, and in about how many seconds; None where nothing tells."""
+        existing = self._installation.collection()
+        encoder = self._installation.encoder(existing)
+        made = plan(self._items(), existing, encoder, self._options)
+        return made, estimated_seconds(made, encoder, self._options)
+
+    def run(self) -> Generator[Progress]:
+        """Bring the collection up to date; it is made if need be, and the job is recorded.
+
+        Raises what `ingest` and the sources raise, and at the first step.
+        """
+        items = self._items()
+        collection = self._installation.open_or_create(self.name)
+        encoder = self._installation.encoder(collection)
+        for source in self._sources:
+            if source.root is not None:
+                self._installation.roots.add(source.root)
+        uris = [source.uri for source in self._sources]
+        journal = Journal(self._installation.settings.data)
+        with journal.begin(self.name, uris, _told(self._options), encoder.info.name) as job:
+            self.job = job.id
+            yield from job.noted(ingest(items, encoder, collection, self._options))
+
+    def tidied(self, *, prune: bool) -> int:
+        """How many assets with points are gone; with `prune` they are forgotten.
+
+        Rows that tell of failures of what is gone are forgotten in any case.
+        """
+        collection = self._collection()
+        gone = list(vanished(collection.ledger, self._sources, self._seen))
+        forget(collection, (row.asset for row in gone if prune or not row.points))
+        return sum(row.points > 0 for row in gone)
+
+    def left_out(self) -> Iterator[LedgerRow]:
+        """What failed or was skipped of all that was listed, in this run or an earlier one."""
+        for status in ("failed", "skipped"):
+            rows = self._collection().ledger.rows(status)
+            yield from (row for row in rows if self._is_ours(row) and row.asset in self._seen)
+
+    def reconciled(self) -> Reconciled:
+        """What is stored, counted; other writers may be at work, so it is tried again."""
+        for _ in range(TRIES):
+            collection = self._collection()
+            found = Reconciled(collection.count(), collection.ledger.points())
+            if found.collection_points == found.ledger_points:
+                break
+        return found
+
+    def _items(self) -> Iterator[Item]:
+        """Raises `NothingFound` at once."""
+        return distinct(chain.from_iterable([iter(source) for source in self._sources]), self._seen)
+
+    def _is_ours(self, row: LedgerRow) -> bool:
+        return any(belongs(source.uri, row.source, row.asset) for source in self._sources)
+
+    def _collection(self) -> Collection:
+        return self._installation.store.open(self.name)
+
+
+def needs_of(sources: Sequence[Source]) -> frozenset[Modality]:
+    """The towers that all of them take."""
+    return frozenset(tower for tower in BOTH if any(tower in one.needs for one in sources))
+
+
+def _told(options: IngestOptions) -> dict[str, object]:
+    """What of the options is worth keeping with a job."""
+    names = ("retry_failed", "retry_reason", "force")
+    return {name: value for name, value in asdict(options).items() if name in names and value}

@@ -1,0 +1,184 @@
+"""`polylens jobs`"""
+
+import csv
+import json
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from api.cli.options import Data, More, installation
+from api.cli.progress import asset_name
+from api.cli.render import clock
+from api.installation import Installation
+
+if TYPE_CHECKING:
+    from indexer import LedgerRow, Status
+    from ingestion import JobRecord
+
+jobs = typer.Typer(help="What was ingested, how it went, and what failed.", no_args_is_help=True)
+console = Console(highlight=False)
+
+COLUMNS = ("asset", "status", "reason", "attempts", "size", "seconds", "updated", "source")
+
+
+class Format(StrEnum):
+    """How to print failures."""
+
+    table = "table"
+    csv = "csv"
+    jsonl = "jsonl"
+
+
+JobNumber = Annotated[int, typer.Argument(metavar="JOB", help="Its number, as in jobs list.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, a job a line.")]
+
+
+@jobs.command("list")
+def list_(
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many to show.")] = 20,
+    as_json: AsJson = False,
+    data: Data = None,
+    more: More = None,
+) -> None:
+    """The latest jobs, the newest first."""
+    with installation(more, data=data) as polylens:
+        found = _journal(polylens).latest(limit)
+    if as_json:
+        for job in found:
+            typer.echo(json.dumps(asdict(job)))
+    elif found:
+        console.print(_table(found))
+    else:
+        console.print("No job yet: polylens ingest FOLDER begins one")
+
+
+@jobs.command()
+def show(job: JobNumber, as_json: AsJson = False, data: Data = None, more: More = None) -> None:
+    """One job: what it was given, how far it came, and what to do next."""
+    with installation(more, data=data) as polylens:
+        found = _job(polylens, job)
+    if as_json:
+        typer.echo(json.dumps(asdict(found)))
+        return
+    for name, value in _told(found):
+        console.print(f"[dim]{name:>10}[/] {escape(value)}", soft_wrap=True)
+    console.print(_advice(found), soft_wrap=True)
+
+
+@jobs.command()
+def failures(
+    job: Annotated[
+        int | None, typer.Argument(metavar="[JOB]", help="By default the latest.", show_default="")
+    ] = None,
+    format_: Annotated[Format, typer.Option("--format", "-f", help="How to print.")] = Format.table,
+    skipped: Annotated[bool, typer.Option("--skipped", help="Also what was skipped.")] = False,
+    data: Data = None,
+    more: More = None,
+) -> None:
+    """What of a job's sources failed and was not mended since, and why."""
+    with installation(more, data=data) as polylens:
+        record = _latest(polylens) if job is None else _job(polylens, job)
+        collection = polylens.store.open(record.collection)
+        statuses: list[Status] = ["failed", "skipped"] if skipped else ["failed"]
+        rows = (row for status in statuses for row in collection.ledger.rows(status))
+        _print(_of(record, rows), format_)
+
+
+def _of(job: "JobRecord", rows: Iterable["LedgerRow"]) -> Iterator["LedgerRow"]:
+    from ingestion import belongs
+
+    return (row for row in rows if any(belongs(one, row.source, row.asset) for one in job.sources))
+
+
+def _print(rows: Iterable["LedgerRow"], format_: Format) -> None:
+    if format_ is Format.table:
+        for row in rows:
+            name = escape(asset_name(row.asset))
+            console.print(f"[red]{row.status}[/] {name}: {escape(row.reason)}", soft_wrap=True)
+        return
+    values = ({name: getattr(row, name) for name in COLUMNS} for row in rows)
+    if format_ is Format.jsonl:
+        for value in values:
+            typer.echo(json.dumps(value, ensure_ascii=False))
+        return
+    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(values)
+
+
+def _table(found: Iterable["JobRecord"]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("job", "found", "done", "failed"):
+        table.add_column(name, justify="right")
+    for name in ("state", "begun", "took", "into", "sources"):
+        table.add_column(name, overflow="fold")
+    for job in found:
+        counts = [str(job.counts.get(name, "")) for name in ("found", "done", "failed")]
+        sources = ", ".join(_short(one) for one in job.sources)
+        begun = time.strftime("%m-%d %H:%M", time.localtime(job.started))
+        row = (str(job.id), *counts, job.state, begun, _took(job), job.collection, sources)
+        table.add_row(*map(escape, row))
+    return table
+
+
+def _short(source: str) -> str:
+    """The last part of a source's name."""
+    return asset_name(source).rstrip("/!").rpartition("/")[2]
+
+
+def _told(job: "JobRecord") -> Iterator[tuple[str, str]]:
+    yield "job", f"{job.id}, {job.state}"
+    yield "sources", ", ".join(asset_name(one) for one in job.sources)
+    yield "into", f"{job.collection}, by {job.encoder}"
+    yield "begun", f"{_when(job.started)}, took {_took(job)}"
+    if job.options:
+        yield "options", json.dumps(job.options)
+    names = ("found", "done", "unchanged", "skipped", "failed", "points")
+    counts = [f"{job.counts[name]} {name}" for name in names if name in job.counts]
+    yield "counts", ", ".join(counts) or "none yet"
+    if job.error:
+        yield "error", job.error
+
+
+def _advice(job: "JobRecord") -> str:
+    if job.state in ("interrupted", "stopped", "failed"):
+        return "What was done is kept: repeat the same polylens ingest to go on."
+    if job.counts.get("failed", 0) + job.counts.get("failed_before", 0):
+        return f"Why: polylens jobs failures {job.id}. Again: polylens ingest ... --retry-failed"
+    return ""
+
+
+def _journal(polylens: Installation) -> Any:  # noqa: ANN401 - its type is not imported yet
+    from ingestion import Journal
+
+    return Journal(polylens.settings.data)
+
+
+def _job(polylens: Installation, number: int) -> "JobRecord":
+    found: JobRecord | None = _journal(polylens).get(number)
+    if found is None:
+        raise typer.BadParameter(f"there is no job {number}: see polylens jobs list")
+    return found
+
+
+def _latest(polylens: Installation) -> "JobRecord":
+    found: list[JobRecord] = _journal(polylens).latest(1)
+    if not found:
+        raise typer.BadParameter("there is no job yet: polylens ingest FOLDER begins one")
+    return found[0]
+
+
+def _when(seconds: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+
+
+def _took(job: "JobRecord") -> str:
+    return clock(job.updated - job.started)

@@ -1,0 +1,137 @@
+"""A bulk ingestion of very many assets: is time linear, memory flat, and a rerun quick?
+
+    python benchmarks/million.py [--count 100000] [--kind texts|images] [--tenths 10]
+
+The `fake` encoder takes no time worth speaking of, so this measures everything else: listing a
+manifest (texts, JSONL) or shards (small JPEGs in WebDataset tars of 10,000), the ledger, commits
+and the list of jobs. Each line is a tenth of the run.
+"""
+
+import argparse
+import io
+import json
+import os
+import tarfile
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from itertools import chain
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from encoders.fake import FakeEncoder
+from indexer import LocalCollection, LocalStore, Schema
+from ingestion import (
+    IngestOptions,
+    Journal,
+    Seen,
+    Source,
+    SourceOptions,
+    distinct,
+    ingest,
+    open_source,
+)
+from ingestion.gone import vanished
+
+SHARD = 10_000  # members
+MIB = 1 << 20
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--kind", choices=["texts", "images"], default="texts")
+    parser.add_argument("--tenths", type=int, default=10)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder, data = Path(name), Path(name) / "data"
+        make = save_texts if options.kind == "texts" else save_images
+        sources = [open_source(str(path), SourceOptions()) for path in make(folder, options.count)]
+        info = FakeEncoder().info
+        schema = Schema(info.vectors, info.name, info.fingerprint)
+        collection = LocalStore(data).create("million", schema)
+        print(f"{options.count:,} {options.kind}\n\n| assets | seconds | assets/s | resident MiB |")
+        print("|---|---|---|---|")
+        whole = run(sources, collection, data, options.count // options.tenths)
+        size = sum(path.stat().st_size for path in data.rglob("*") if path.is_file())
+        print(
+            f"\nall of it: {whole:.1f} s; {size / options.count:,.0f} bytes on the disk for each\n"
+        )
+        print("| rerun: assets | seconds | assets/s | resident MiB |\n|---|---|---|---|")
+        again = run(sources, collection, data, options.count // 2)
+        print(f"\nall of it: {again:.1f} s, {whole / again:.0f} times as fast")
+        if not collection.count() == collection.ledger.points() == options.count:
+            raise RuntimeError(f"{collection.count()} points, {collection.ledger.points()} in rows")
+        collection.close()
+
+
+def run(sources: Sequence[Source], collection: LocalCollection, data: Path, step: int) -> float:
+    """Ingest as the command does, printing a line every `step` assets; seconds for all."""
+    needs = frozenset(tower for source in sources for tower in source.needs)
+    options = replace(IngestOptions(), needs=needs)
+    start = last = time.perf_counter()
+    seen, settled = Seen(), 0
+    items = distinct(chain.from_iterable(sources), seen)
+    with Journal(data).begin("million", [], {}, "fake") as job:
+        for snapshot in job.noted(ingest(items, FakeEncoder(), collection, options)):
+            now = snapshot.done + snapshot.unchanged + snapshot.skipped + snapshot.failed
+            if now - settled >= step or snapshot.final:
+                seconds = time.perf_counter() - last
+                rate = (now - settled) / seconds
+                print(f"| {now:,} | {seconds:.1f} | {rate:,.0f} | {rss():.0f} |", flush=True)
+                settled, last = now, time.perf_counter()
+    if any(vanished(collection.ledger, sources, seen)):
+        raise RuntimeError("something is gone")
+    seen.close()
+    return time.perf_counter() - start
+
+
+def save_texts(folder: Path, count: int) -> list[Path]:
+    """A manifest of `count` texts."""
+    path = folder / "texts.jsonl"
+    with path.open("w") as file:
+        for number in range(count):
+            row = {
+                "id": f"item-{number}",
+                "text": f"a caption of about eight words, number {number}",
+            }
+            file.write(json.dumps(row | {"year": 1990 + number % 35}) + "\n")
+    return [path]
+
+
+def save_images(folder: Path, count: int) -> list[Path]:
+    """Shards that hold `count` JPEGs of 64 x 64 pixels, no two alike."""
+    paths = [folder / f"shard-{start // SHARD:05d}.tar" for start in range(0, count, SHARD)]
+    for number, path in enumerate(paths):
+        with tarfile.open(path, "w") as archive:
+            for name, data in pictures(number * SHARD, min(count, (number + 1) * SHARD)):
+                member = tarfile.TarInfo(name)
+                member.size = len(data)
+                archive.addfile(member, io.BytesIO(data))
+    return paths
+
+
+def pictures(first: int, end: int) -> Iterator[tuple[str, bytes]]:
+    """Names and bytes: one noisy picture, made different by a comment."""
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    buffer = io.BytesIO()
+    Image.fromarray(noise).save(buffer, "JPEG")
+    data = buffer.getvalue()
+    for number in range(first, end):
+        text = f"picture {number}".encode()
+        comment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
+        yield f"{number:08d}.jpg", data[:2] + comment + data[2:]
+
+
+def rss() -> float:
+    """Resident memory of this process, in MiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / MIB
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""Which hosts may be asked for what somebody else names: the guard of every fetch by URL.
+
+A server that fetches whatever it is told to can be made to read its own network. So a host must be
+listed, its addresses are looked at after they were resolved, and the connection goes to the address
+that was looked at; redirects start over.
+"""
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from urllib.parse import SplitResult, urlsplit
+
+from ingestion.errors import MediaError
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
+NAT64 = ipaddress.ip_network("64:ff9b::/96")
+
+
+class NotAllowed(MediaError):
+    """A URL that may not be fetched; the text says what would allow it."""
+
+
+@dataclass(frozen=True)
+class Reach:
+    """What may be fetched.
+
+    `hosts` are names, addresses or globs (`*.example.com`; `*` is any); by default there are none.
+    Those in `private` may also lie at addresses that are not public.
+    """
+
+    hosts: tuple[str, ...] = ()
+    private: tuple[str, ...] = ()
+
+    def check(self, url: str) -> SplitResult:
+        """The parts of a URL that may be fetched; raises `NotAllowed`."""
+        try:
+            parts = urlsplit(url)
+            host, _ = parts.hostname, parts.port
+        except ValueError as error:
+            raise NotAllowed(f"not a URL: {error}") from error
+        if not host or parts.username is not None:
+            raise NotAllowed("a URL must name a host, and no user")
+        if not _is_among(host, self.hosts):
+            raise NotAllowed(f"URLs of {host} may not be fetched: --fetch-hosts {host} allows it")
+        return parts
+
+    def addresses(self, host: str, port: int) -> list[str]:
+        """Where a host may be connected to; raises `NotAllowed` where any address is private."""
+        try:
+            found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError) as error:
+            raise MediaError(f"there is no host {host}") from error
+        addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
+        private = [address for address in addresses if not _is_public(address)]
+        if private and not _is_among(host, self.private):
+            raise NotAllowed(f"{host} is at {private[0]}, an address that is not public")
+        return addresses
+
+
+def is_address(host: str) -> bool:
+    """Whether a host is named by its address, so that no name can lead elsewhere later."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_among(host: str, patterns: tuple[str, ...]) -> bool:
+    name = host.lower().rstrip(".")
+    return any(fnmatchcase(name, pattern.lower().rstrip(".")) for pattern in patterns)
+
+
+def _is_public(text: str) -> bool:
+    address = _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
+    return address.is_global and not address.is_multicast
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one leads to, where it does."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address

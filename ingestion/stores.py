@@ -1,0 +1,142 @@
+"""Object stores, through fsspec: s3://, gs://, memory:// and whatever else is installed."""
+
+import posixpath
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import quote, urlsplit
+
+from ingestion.errors import IngestError, MediaError, PathNotFound
+from ingestion.items import Item, Stamp
+from ingestion.sources import SourceOptions, not_empty
+
+TIMES = ("LastModified", "mtime", "last_modified", "updated", "created")
+CHUNK = 1 << 20  # bytes
+EXTRAS = {"s3": "pip install 'polylens[s3]'"}
+
+
+class Bucket:
+    """What lies below a URL of an object store, or the one object there; satisfies `Source`."""
+
+    def __init__(self, url: str, options: SourceOptions) -> None:
+        """Raises `PathNotFound`, or `IngestError` for a store that cannot be reached."""
+        self._options = options
+        self._store, self._path = store_of(url)
+        self.uri = _uri(self._store, self._path)
+        self.needs = options.needs
+        self.root: Path | None = None
+        with _reasons(url):
+            if not self._store.exists(self._path):
+                raise PathNotFound(f"{url} does not exist")
+
+    def __iter__(self) -> Iterator[Item]:
+        return not_empty(self._items(), lambda: f"{self.uri} holds no object that is wanted")
+
+    def is_gone(self, asset: str) -> bool:
+        """What globs leave out is not gone."""
+        path = asset.removeprefix(self.uri).lstrip("/")
+        return self._wants(path)
+
+    def _items(self) -> Iterator[Item]:
+        with _reasons(self.uri):
+            if self._store.isfile(self._path):
+                yield self._item(self._path, self._store.info(self._path))
+                return
+            for _, _, files in self._store.walk(self._path, detail=True):
+                for _, info in sorted(files.items()):
+                    below = info["name"].removeprefix(self._path).lstrip("/")
+                    if self._wants(below):
+                        yield self._item(info["name"], info)
+
+    def _item(self, path: str, info: Mapping[str, Any]) -> Item:
+        found = StoredFile(self._store, path, stamp_of(info))
+        return Item(_uri(self._store, path), found, source=self.uri)
+
+    def _wants(self, below: str) -> bool:
+        if posixpath.basename(below).startswith("."):
+            return False
+        if _fits(below, self._options.exclude):
+            return False
+        return not self._options.include or _fits(below, self._options.include)
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """An object; satisfies `Blob`. `store` is a file system of fsspec."""
+
+    store: Any
+    path: str
+    stamp: Stamp | None = None
+
+    @classmethod
+    def at(cls, url: str) -> "StoredFile":
+        """The object at a URL, which is not looked at yet. Raises `IngestError`."""
+        return cls(*store_of(url))
+
+    @property
+    def name(self) -> str:
+        return posixpath.basename(self.path)
+
+    @property
+    def folder(self) -> str:
+        return str(self.store.unstrip_protocol(posixpath.dirname(self.path)))
+
+    def copy_to(self, target: IO[bytes], max_bytes: int) -> None:
+        """See `Blob`."""
+        size = 0
+        with self.store.open(self.path, "rb") as file:
+            while chunk := file.read(CHUNK):
+                size += len(chunk)
+                if size > max_bytes:
+                    raise MediaError(f"larger than the limit of {max_bytes / 1e6:,.0f} MB")
+                target.write(chunk)
+
+
+def store_of(url: str) -> tuple[Any, str]:
+    """fsspec's file system of a URL, and the path in it; raises `IngestError`."""
+    import fsspec
+
+    scheme = urlsplit(url).scheme
+    if "::" in url or not scheme.replace("+", "").isalnum():
+        raise IngestError(f"{url}: a store is named by one plain URL")
+    try:
+        store, path = fsspec.core.url_to_fs(url)
+    except (ImportError, ValueError) as error:
+        fix = f": {EXTRAS[scheme]}" if scheme in EXTRAS else ""
+        raise IngestError(f"{url}: {error}{fix}") from error
+    return store, str(path)
+
+
+@contextmanager
+def _reasons(url: str) -> Iterator[None]:
+    """Each store has errors of its own; all of them end the listing."""
+    try:
+        yield
+    except IngestError:
+        raise
+    except Exception as error:
+        raise IngestError(f"{url} cannot be read: {error or type(error).__name__}") from error
+
+
+def _uri(store: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
+    """The URL of a path, percent-encoded."""
+    scheme, _, rest = store.unstrip_protocol(path).partition("://")
+    return f"{scheme}://{quote(rest, safe='/:@')}".rstrip("/")
+
+
+def stamp_of(info: Mapping[str, Any]) -> Stamp:
+    """Size and time of an object; where it has no time, the size must do."""
+    found = next((info[key] for key in TIMES if info.get(key)), 0)
+    if isinstance(found, str):
+        found = datetime.fromisoformat(found)
+    seconds = found.timestamp() if isinstance(found, datetime) else float(found)
+    return Stamp(int(info.get("size") or 0), int(seconds * 1e9))
+
+
+def _fits(path: str, globs: tuple[str, ...]) -> bool:
+    name = posixpath.basename(path)
+    return any(fnmatchcase(text.lower(), glob.lower()) for glob in globs for text in (path, name))
