@@ -66,7 +66,7 @@ def test_requests_and_stages_are_counted(served: Served) -> None:
     assert sample(served, "polylens_requests_total", status="404") == 1
     assert sample(served, "polylens_request_seconds_count", route=route) == 3
     assert sample(served, "polylens_stage_seconds_count", stage="forward") >= 1
-    assert sample(served, "polylens_stage_seconds_count", stage="search") == 3
+    assert sample(served, "polylens_stage_seconds_count", stage="retrieve") == 3
     assert sample(served, "polylens_collection_points", collection="default") == 0
     assert sample(served, "polylens_queue_depth", encoder="fake") == 0
 

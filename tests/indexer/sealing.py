@@ -33,5 +33,6 @@ class SealingStore(LocalStore):
 
 def sealing_store(kind: IndexKind, folder: Path, _: pytest.FixtureRequest) -> LocalStore:
     """Every vector name is sealed, and filters never bypass the segments."""
-    options = IndexOptions(kind, vectors=("c", "g", "default"), gather_rows=0, threads=1)
+    names = ("c", "g", "default", "new")
+    options = IndexOptions(kind, vectors=names, gather_rows=0, threads=1)
     return SealingStore(folder, file_bytes=16_384, index=options)
