@@ -21,7 +21,7 @@ from indexer.local.view import Ints
 
 TIERS = {10: 128, 40: 64, 160: 32, 640: 16}
 """Numbers of neighbours for which recall is measured, and by how many queries of each kind."""
-_DEPTHS = (3, 10, 15, 20, 30)
+_DEPTHS = (3, 10, 15, 20, 30, 60, 100)
 """Candidates rescored, for each neighbour wanted."""
 _LEAST_DEPTH, _MOST_DEPTH = 100, 6400
 _ENOUGH = 0.9995
