@@ -201,8 +201,8 @@ class _Case:
     def is_touched(self) -> bool:
         """Whether nothing but the time of the file is new."""
         old, item = self.job.old, self.job.item
-        is_said = old is not None and old.metadata == item.metadata
-        return is_said and item.content is not None and self.is_known()
+        is_said = old and (old.metadata == item.metadata or self.job.is_silent(old))
+        return bool(is_said) and item.content is not None and self.is_known()
 
     def described(self, answer: Described) -> Outcome:
         """The outcome of a file that was read to its end."""

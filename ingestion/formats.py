@@ -86,6 +86,8 @@ def identify(path: Path, head: bytes) -> Format:
     found = sniff(head)
     if found is not None:
         return found
+    if suffix == ".tar":
+        raise NotMedia("an archive: name it as a source to ingest what is in it")
     if suffix not in BY_SUFFIX:
         raise NotMedia("not an image or a video")
     if not head:

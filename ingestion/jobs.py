@@ -66,10 +66,14 @@ class Job:
         same = (old.size, old.mtime_ns) == (self.size, self.mtime_ns) or not self.is_asked
         if not same or old.fingerprint not in current:
             return "changed"
-        if old.metadata != self.item.metadata:
+        if old.metadata != self.item.metadata and not self.is_silent(old):
             is_usable = old.status == "done" and self.item.content is not None
             return "described anew" if is_usable and not self.item.fault else "changed"
         return "failed before" if old.status == "failed" else "unchanged"
+
+    def is_silent(self, old: LedgerRow) -> bool:
+        """Whether its source says nothing: what another one said then stays."""
+        return old.source != self.item.source and not self.item.metadata
 
     @property
     def is_elsewhere(self) -> bool:
@@ -144,8 +148,8 @@ class Outcome:
             attempts=old.attempts + 1 if old and old.status == "failed" else 1,
             fingerprint=self.fingerprint,
             updated=time.time(),
-            source=self.job.item.source,
-            metadata=self.job.item.metadata,
+            source=old.source if old and self.touched else self.job.item.source,
+            metadata=old.metadata if old and self.touched else self.job.item.metadata,
             seconds=round(self.seconds, 4),
         )
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.render import clock, printable
+from api.cli.render import duration, printable
 from indexer import LedgerRow
 from ingestion import Plan, Report
 from ingestion import Progress as Snapshot
@@ -99,7 +99,7 @@ def show_plan(plan: Plan, seconds: float | None) -> None:
     )
     also = f", {plan.texts} texts" if plan.texts else ""
     also += f", {plan.elsewhere} to be fetched" if plan.elsewhere else ""
-    time = f"; about {clock(seconds)} (h:mm:ss or m:ss)" if seconds is not None else ""
+    time = f"; about {duration(seconds)}" if seconds is not None else ""
     console.print(
         f"To do: {plan.images} images and {plan.videos} videos{also}, "
         f"{plan.bytes / 1e6:,.1f} MB{time}"

@@ -145,6 +145,24 @@ def test_other_words_for_the_same_file_are_written_without_reading_it(
     assert changed == {"old", "new"}
 
 
+def test_a_source_that_says_nothing_leaves_what_another_said(
+    folder: Path, collection: LocalCollection
+) -> None:
+    path = folder / "m.jsonl"
+    path.write_text('{"path": "a/00000.jpg", "by": "Ann"}')
+    ingested(opened(path), collection)
+    report, _ = ingested(opened(folder), collection)
+    assert (report.done, report.unchanged) == (4, 1)
+    assert payloads(collection)[(folder / "a/00000.jpg").as_uri(), "image"]["by"] == "Ann"
+    (folder / "a/00000.txt").write_text("words")
+    assert ingested(opened(folder), collection)[0].done == 1
+    said = payloads(collection)[(folder / "a/00000.jpg").as_uri(), "image"]
+    assert (said["text"], "by" in said) == ("words", False)
+    (folder / "a/00000.txt").unlink()
+    assert ingested(opened(folder), collection)[0].done == 1
+    assert "text" not in payloads(collection)[(folder / "a/00000.jpg").as_uri(), "image"]
+
+
 def test_bad_rows_fail_alone(folder: Path, collection: LocalCollection) -> None:
     path = save_csv(
         folder / "m.csv",
