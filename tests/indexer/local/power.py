@@ -60,13 +60,21 @@ class File:
         return content
 
     def left(self, dice: random.Random) -> bytes:
-        """What is found when the power is back."""
-        lengths = sorted([len(self.synced), len(self.seen())])
-        content = bytearray(self.synced.ljust(lengths[1], b"\0"))
+        """What is found when the power is back.
+
+        A cut happens whole or not at all, and what came after it only after it: file systems keep
+        the length of a file in one place, and the order of its changes.
+        """
+        content, sure = bytearray(self.synced), len(self.synced)
         for write in self.writes:
             if not isinstance(write, int):
                 _write_some(content, *write, dice)
-        return bytes(content[: dice.randint(*lengths)] if self.writes else content)
+            elif dice.random() < 0.5:
+                break
+            else:
+                content = content[:write].ljust(write, b"\0")
+                sure = min(sure, write)
+        return bytes(content[: dice.randint(sure, len(content))])
 
 
 def _write_some(content: bytearray, offset: int, data: bytes, dice: random.Random) -> None:
