@@ -103,3 +103,11 @@ def test_more_copies_cannot_acknowledge_than_there_are() -> None:
     assert Settings(qdrant_replicas=2, qdrant_write_consistency=2).qdrant_replicas == 2
     with pytest.raises(ValidationError, match="more than qdrant_replicas"):
         Settings(qdrant_replicas=2, qdrant_write_consistency=3)
+
+
+def test_an_empty_variable_is_no_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files pass on variables that are not set as empty ones."""
+    for name in ("QDRANT_URL", "CHAT", "ENCODER"):
+        monkeypatch.setenv(f"POLYLENS_{name}", "")
+    settings = Settings()
+    assert settings.qdrant_url is settings.chat is settings.encoder is None

@@ -10,7 +10,7 @@ from encoders.errors import CheckpointError
 from encoders.heads.chat.model import ChatConfig
 from encoders.internvl.config import read_json, read_vision
 
-LANGUAGES = ("llama", "qwen2", "qwen3", "qwen3_moe", "phi3", "gpt_oss")
+LANGUAGES = ("llama", "qwen2", "qwen3", "qwen3_moe", "phi3")
 """Language models that `transformers` has under the names the checkpoints use."""
 
 

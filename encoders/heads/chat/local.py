@@ -13,6 +13,7 @@ from transformers import DynamicCache
 from transformers.generation.logits_process import TemperatureLogitsWarper, TopPLogitsWarper
 
 from encoders.errors import InvalidInput
+from encoders.heads.chat.config import read_chat_config
 from encoders.heads.chat.conversation import PLACE, Conversation, Picture
 from encoders.heads.chat.load import load_chat
 from encoders.heads.chat.model import ChatModel
@@ -67,8 +68,9 @@ class LocalChat:
     @classmethod
     def load(cls, folder: Path, device: str | None = None, dtype: str | None = None) -> "LocalChat":
         """Raises `CheckpointError` and `InvalidOption`, see `load_chat`."""
-        model = load_chat(folder, device, dtype)
-        return cls(model, load_tokens(folder), require_template(model.config.template))
+        template = require_template(read_chat_config(folder).template)  # before gigabytes are read
+        tokens = load_tokens(folder)
+        return cls(load_chat(folder, device, dtype), tokens, template)
 
     @property
     def context(self) -> int:
