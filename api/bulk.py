@@ -15,6 +15,7 @@ from ingestion import (
     Progress,
     Seen,
     Source,
+    VideoOptions,
     belongs,
     distinct,
     forget,
@@ -123,4 +124,7 @@ def needs_of(sources: Sequence[Source]) -> frozenset[Modality]:
 def _told(options: IngestOptions) -> dict[str, object]:
     """What of the options is worth keeping with a job."""
     names = ("retry_failed", "retry_reason", "force")
-    return {name: value for name, value in asdict(options).items() if name in names and value}
+    told = {name: value for name, value in asdict(options).items() if name in names and value}
+    usual = asdict(VideoOptions())
+    video = {k: v for k, v in asdict(options.video).items() if v != usual[k]}
+    return told | ({"video": video} if video else {})

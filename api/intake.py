@@ -20,7 +20,9 @@ class Intake:
     def __init__(self, installation: Installation, originals: Originals, limits: Limits) -> None:
         self._installation = installation
         self._originals = originals
-        self._options = IngestOptions(limits=limits, retry_failed=True)
+        self._options = IngestOptions(
+            limits=limits, video=installation.settings.video, retry_failed=True
+        )
 
     def take(self, collection: Collection, uploads: Sequence[Upload]) -> list[UploadItem]:
         """Ingest uploads; one outcome for each, in their order. A bad file fails alone."""

@@ -15,6 +15,7 @@ from pydantic_settings import (
 from api.batcher import BatchOptions
 from indexer.local.options import Choice
 from indexer.qdrant.options import IndexKind, Quantization, default_indexes
+from ingestion.options import VideoOptions
 
 MIB = 1024 * 1024
 Digest = Annotated[str, StringConstraints(pattern="^[0-9a-fA-F]{64}$")]
@@ -147,6 +148,22 @@ class Settings(BaseSettings):
         description="Those of them that may be at addresses which are not public.",
     )
 
+    video_frames: int = Field(
+        8, ge=1, le=1000, description="Uniform frames that a video as a whole is the mean of."
+    )
+    video_segment_seconds: float = Field(
+        4.0, ge=0.1, le=86_400, description="Seconds of one segment of a video."
+    )
+    video_segment_frames: int = Field(
+        4, ge=1, le=1000, description="Frames that a segment is the mean of."
+    )
+    video_shots: bool = Field(
+        False, description="End segments where the camera cuts, too; all is decoded twice."
+    )
+    video_keyframes: bool = Field(
+        False, description="Look at no frames of videos but key frames: many times faster."
+    )
+
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
     log_format: Literal["text", "json"] = Field("text", description="How the log is written.")
@@ -183,6 +200,17 @@ class Settings(BaseSettings):
     def batching(self) -> BatchOptions:
         """How queries share forward passes."""
         return BatchOptions(self.max_batch, self.batch_wait_ms, self.max_queue)
+
+    @property
+    def video(self) -> VideoOptions:
+        """How videos become vectors; changing it makes the next ingestion redo them."""
+        return VideoOptions(
+            frames=self.video_frames,
+            segment_seconds=self.video_segment_seconds,
+            segment_frames=self.video_segment_frames,
+            shots=self.video_shots,
+            keyframes=self.video_keyframes,
+        )
 
     @classmethod
     def settings_customise_sources(

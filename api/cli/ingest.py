@@ -2,12 +2,13 @@
 
 import json
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 
+from api.cli import ingest_flags as flags
 from api.cli.options import (
     CollectionName,
     Data,
@@ -28,44 +29,24 @@ NOTHING, SOME_FAILED, POINTS_LOST = 1, 3, 4  # exit codes
 
 
 def ingest(
-    sources: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="SOURCE...",
-            help="Folders, files, manifests (.csv, .jsonl, .parquet), WebDataset .tar shards, or "
-            "URLs of any of these (https://, s3://, ...).",
-            show_default=False,
-        ),
-    ],
-    include: Annotated[
-        list[str] | None, typer.Option(help="Only paths that match this glob, e.g. '*.jpg'.")
-    ] = None,
-    exclude: Annotated[list[str] | None, typer.Option(help="Not paths that match this.")] = None,
-    follow_symlinks: Annotated[bool, typer.Option(help="Also enter linked folders.")] = False,
-    texts: Annotated[
-        bool, typer.Option("--texts", help="Make captions and .txt files searchable, too.")
-    ] = False,
-    fetch_hosts: Annotated[
-        list[str] | None,
-        typer.Option(help="Fetch URLs of this host that a manifest names, e.g. '*.example.com'."),
-    ] = None,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")
-    ] = False,
-    retry_failed: Annotated[
-        bool, typer.Option("--retry-failed", help="Try what failed before again.")
-    ] = False,
-    reason: Annotated[
-        str, typer.Option(help="With --retry-failed: only where the reason contains this.")
-    ] = "",
-    force: Annotated[bool, typer.Option("--force", help="Do everything again.")] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Forget what is gone.")] = False,
-    list_all: Annotated[
-        bool, typer.Option("--list-all", help="Name everything that was left out.")
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the report, or the plan, as JSON for programs.")
-    ] = False,
+    sources: flags.Sources,
+    include: flags.Include = None,
+    exclude: flags.Exclude = None,
+    follow_symlinks: flags.FollowSymlinks = False,
+    texts: flags.Texts = False,
+    fetch_hosts: flags.FetchHosts = None,
+    retry_failed: flags.RetryFailed = False,
+    reason: flags.Reason = "",
+    force: flags.Force = False,
+    prune: flags.Prune = False,
+    video_frames: flags.VideoFrames = None,
+    video_segment_seconds: flags.SegmentSeconds = None,
+    video_segment_frames: flags.SegmentFrames = None,
+    video_shots: flags.Shots = None,
+    video_keyframes: flags.KeyFrames = None,
+    dry_run: flags.DryRun = False,
+    list_all: flags.ListAll = False,
+    as_json: flags.AsJson = False,
     data: Data = None,
     collection: CollectionName = None,
     encoder: EncoderName = None,
@@ -99,6 +80,11 @@ def ingest(
         device=device,
         towers=towers,
         fetch_hosts=fetch_hosts,
+        video_frames=video_frames,
+        video_segment_seconds=video_segment_seconds,
+        video_segment_frames=video_segment_frames,
+        video_shots=video_shots,
+        video_keyframes=video_keyframes,
     )
     reach = Reach(tuple(chosen.fetch_hosts), tuple(chosen.fetch_private_hosts))
     listing = SourceOptions(
@@ -107,6 +93,7 @@ def ingest(
     found = [open_source(_named(name), listing) for name in sources]
     options = IngestOptions(
         limits=Limits(max_pixels=chosen.max_image_pixels),
+        video=chosen.video,
         retry_failed=retry_failed,
         retry_reason=reason,
         force=force,

@@ -136,6 +136,23 @@ def test_an_unknown_encoder_names_those_there_are(run: Run, photos: Path) -> Non
     assert "offline" in ran.err
 
 
+def test_options_of_videos_are_flags_and_settings(
+    run: Run, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "6 points written" in run("ingest", photos).out  # 3 pictures, 2 segments and their whole
+    ran = run("ingest", photos, "--video-segment-seconds", "2", "--video-segment-frames", "1")
+    assert "1 done, 3 unchanged" in ran.out
+    assert "5 points written" in ran.out
+    assert '"segment_seconds": 2.0' in run("jobs", "show", "2").out
+    monkeypatch.setenv("POLYLENS_VIDEO_SEGMENT_SECONDS", "2")
+    monkeypatch.setenv("POLYLENS_VIDEO_SEGMENT_FRAMES", "1")
+    assert "0 done, 4 unchanged" in run("ingest", photos).out
+    for flag in ("--video-shots", "--video-keyframes"):
+        assert "1 done, 3 unchanged" in run("ingest", photos, flag).out
+    refused = run("ingest", photos, "--video-frames", "0")
+    assert (refused.code, "setting 'video_frames'" in refused.err) == (1, True)
+
+
 def test_any_setting_is_a_flag(run: Run, photos: Path) -> None:
     with loopback() as qdrant:
         more = [

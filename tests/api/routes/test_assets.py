@@ -73,6 +73,14 @@ def test_video(fresh: Served, tmp_path: Path) -> None:
     assert hit["moments"][0]["start"] >= 7
 
 
+def test_a_video_is_cut_as_the_settings_say(tmp_path: Path) -> None:
+    film = save_video(tmp_path / "film.mp4", frames(FILM, each=2 * FPS), fps=FPS)
+    with serving(tmp_path / "data", video_segment_seconds=2) as served:
+        collection = served.installation.create("default")
+        upload(served.client, ("film.mp4", film.read_bytes()))
+        assert collection.count() == 1 + 3
+
+
 def test_file_beyond_the_limit_fails_alone_and_is_not_kept(tmp_path: Path) -> None:
     with serving(tmp_path, max_upload_bytes=10_000) as small:
         small.installation.create("default")
