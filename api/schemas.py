@@ -62,6 +62,32 @@ class CollectionList(BaseModel):
     default: str | None = Field(description="The one to use when none is named.")
 
 
+FieldType = Literal["text", "number", "time", "flag", "place"]
+
+
+class FieldValue(BaseModel):
+    value: bool | int | float | str
+    points: int
+
+
+class FieldOut(BaseModel):
+    """A payload field, as the points looked at have it."""
+
+    key: str = Field(description="As filters write it.", examples=["camera"])
+    type: FieldType
+    points: int = Field(description="How many of them have it.")
+    distinct: int = Field(description="How many different values they have.")
+    min: float | str | None = Field(None, description="Of numbers and times.")
+    max: float | str | None = None
+    values: list[FieldValue] = Field([], description="The most frequent; none of times and places.")
+
+
+class FieldList(BaseModel):
+    fields: list[FieldOut] = Field(description="The most frequent first.")
+    points: int = Field(description="How many points were looked at.")
+    sampled: bool = Field(description="Whether there are more points than that.")
+
+
 class AliasTarget(Request):
     collection: str = Field(examples=["holidays"])
 
@@ -293,6 +319,10 @@ class UploadReport(BaseModel):
 
 class Credentials(Request):
     key: str = Field(max_length=512)
+
+
+class SessionInfo(BaseModel):
+    scope: Literal["read", "write", "admin"] = Field(description="What the caller may do.")
 
 
 class PictureRequest(Request):

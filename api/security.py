@@ -71,12 +71,7 @@ class Policy:
     def _unknown(self, request: HTTPConnection) -> Refusal:
         if "authorization" in request.headers:
             self.count_guess(request)
-        return Refusal(
-            401,
-            "key-required",
-            "send an API key: Authorization: Bearer KEY",
-            {"WWW-Authenticate": "Bearer"},
-        )
+        return unknown_caller()
 
     def _check_rate(self, key: Key, request: HTTPConnection) -> None:
         caller = key.digest or _address(request)
@@ -126,6 +121,16 @@ def requires(scope: Scope) -> Dependency:
 
     dependency: Dependency = Depends(check)
     return dependency
+
+
+def unknown_caller() -> Refusal:
+    """The answer to who sends no key that is known."""
+    return Refusal(
+        401,
+        "key-required",
+        "send an API key: Authorization: Bearer KEY",
+        {"WWW-Authenticate": "Bearer"},
+    )
 
 
 def is_loopback(host: str) -> bool:

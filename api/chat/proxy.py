@@ -13,7 +13,7 @@ from api.chat.said import Resolved, SaidPart
 from api.chat.schemas import ChatRequest, Chunk
 from api.problems import Refusal
 
-OURS = {"collection", "hits", "messages", "model", "stream"}
+OURS = {"collection", "hits", "points", "messages", "model", "stream"}
 ATTEMPTS = 3
 CONNECT_SECONDS = 5.0
 SILENCE_SECONDS = 120.0

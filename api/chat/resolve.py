@@ -35,8 +35,7 @@ def resolve(service: Service, request: ChatRequest) -> Resolved:
     messages = [_said(pictures, message) for message in request.messages]
     if request.collection is None:
         return Resolved(messages)
-    found = _found(service, request)
-    citations = [_citation(number, hit) for number, hit in enumerate(found, 1)]
+    citations = _named(service, request) if request.points else _searched(service, request)
     shown = list(_shown(service, request.collection, citations))
     last = messages[-1]
     messages[-1] = Said(last.role, [*shown, *last.parts])
@@ -44,7 +43,7 @@ def resolve(service: Service, request: ChatRequest) -> Resolved:
 
 
 def _check_count(request: ChatRequest) -> None:
-    count = request.hits if request.collection is not None else 0
+    count = len(request.points) or (request.hits if request.collection is not None else 0)
     for message in request.messages:
         for part in message.content if isinstance(message.content, list) else ():
             if not isinstance(part, TextPart):
@@ -74,6 +73,27 @@ def _parts(pictures: Pictures, part: ContentPart) -> Iterator[SaidPart]:
         for number, frame in enumerate(pictures.frames(part.video_url), 1):
             yield f"Frame-{number}: "
             yield frame
+
+
+def _named(service: Service, request: ChatRequest) -> list[Citation]:
+    """The points that the request names, in its order."""
+    assert request.collection is not None  # noqa: S101 - the request was checked
+    records = service.open(request.collection).get(request.points)
+    return [
+        Citation(
+            number=number,
+            id=str(record.id),
+            asset=record.asset,
+            start=record.payload.get("start"),
+            end=record.payload.get("end"),
+        )
+        for number, record in enumerate(records, 1)
+    ]
+
+
+def _searched(service: Service, request: ChatRequest) -> list[Citation]:
+    """What is found for the question."""
+    return [_citation(number, hit) for number, hit in enumerate(_found(service, request), 1)]
 
 
 def _found(service: Service, request: ChatRequest) -> list[Found]:

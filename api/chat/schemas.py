@@ -1,8 +1,9 @@
 """A chat as it goes over the wire: OpenAI's shape, and what polylens adds to it."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 MAX_MESSAGES = 256
 MAX_PICTURES = 32
@@ -72,6 +73,15 @@ class ChatRequest(BaseModel):
         None, description="Search this collection for the question first; answer from its hits."
     )
     hits: int = Field(4, ge=1, le=16, description="How many hits of `collection` are shown.")
+    points: list[UUID] = Field(
+        [], max_length=16, description="Show these points of `collection` instead of searching it."
+    )
+
+    @model_validator(mode="after")
+    def _placed(self) -> Self:
+        if self.points and self.collection is None:
+            raise ValueError("points are of a collection: name it in `collection`")
+        return self
 
     @property
     def limit(self) -> int | None:
@@ -90,7 +100,7 @@ class Citation(BaseModel):
     number: int
     id: str
     asset: str
-    score: float
+    score: float | None = Field(None, description="Where it was searched for.")
     start: float | None = Field(None, description="Of a video's moment, in seconds.")
     end: float | None = None
 

@@ -6,7 +6,15 @@ from typing import get_args
 from fastapi import APIRouter, Response
 
 from api import retention
-from api.schemas import CollectionDetail, CollectionInfo, CollectionList, NewCollection
+from api.fields import fields
+from api.routes.points import Kinds, of_kinds
+from api.schemas import (
+    CollectionDetail,
+    CollectionInfo,
+    CollectionList,
+    FieldList,
+    NewCollection,
+)
 from api.security import requires
 from api.service import Service, ServiceDep
 from indexer import Collection, Filter, IndexerError, Store, UnknownCollection
@@ -36,6 +44,15 @@ async def create_collection(
 async def describe_collection(name: str, service: ServiceDep) -> CollectionDetail:
     """What a collection holds."""
     return await service.queries(lambda: detail(service.open(name)))
+
+
+@router.get("/{name}/fields")
+async def list_fields(name: str, service: ServiceDep, kind: Kinds = None) -> FieldList:
+    """Which payload fields there are to filter on, and what they hold.
+
+    Of a large collection a sample is looked at.
+    """
+    return await service.queries(lambda: fields(service.open(name), of_kinds(kind)))
 
 
 @router.delete("/{name}", status_code=204, dependencies=[requires("admin")])

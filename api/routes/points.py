@@ -29,6 +29,7 @@ router = APIRouter(prefix="/v1/collections/{name}/points", tags=["points"])
 
 CACHE = "private, max-age=600, stale-while-revalidate=86400"
 PointId = Annotated[UUID, Path(description="A point's id.")]
+Kinds = Annotated[list[Kind] | None, Query(description="Only these kinds.")]
 PICTURE = {"content": {"image/webp": {}}, "description": "The picture."}
 FILE = {"content": {"application/octet-stream": {}}, "description": "The file, or a range of it."}
 
@@ -37,7 +38,7 @@ FILE = {"content": {"application/octet-stream": {}}, "description": "The file, o
 async def list_points(
     name: str,
     service: ServiceDep,
-    kind: Annotated[list[Kind] | None, Query(description="Only these kinds.")] = None,
+    kind: Kinds = None,
     after: Annotated[UUID | None, Query(description="`next` of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> PointPage:
@@ -101,8 +102,12 @@ async def get_original(name: str, point: PointId, service: ServiceDep) -> Respon
 def _page(
     collection: Collection, kinds: Sequence[Kind] | None, after: UUID | None, limit: int
 ) -> PointPage:
-    of_kinds = Filter.parse({"must": [{"key": "kind", "match": {"any": kinds}}]}) if kinds else None
-    return _scroll(collection, ScrollRequest(filter=of_kinds, limit=limit, after=after))
+    return _scroll(collection, ScrollRequest(filter=of_kinds(kinds), limit=limit, after=after))
+
+
+def of_kinds(kinds: Sequence[Kind] | None) -> Filter | None:
+    """A filter for points of these kinds; None for all."""
+    return Filter.parse({"must": [{"key": "kind", "match": {"any": kinds}}]}) if kinds else None
 
 
 def _scroll(collection: Collection, asked: ScrollRequest) -> PointPage:

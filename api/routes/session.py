@@ -4,8 +4,8 @@ from fastapi import APIRouter, Request, Response
 
 from api.keys import SESSION_SECONDS
 from api.problems import Refusal
-from api.schemas import Credentials
-from api.security import COOKIE
+from api.schemas import Credentials, SessionInfo
+from api.security import COOKIE, unknown_caller
 from api.service import ServiceDep
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
@@ -28,6 +28,14 @@ async def open_session(
         samesite="strict",
         secure=request.url.scheme == "https",
     )
+
+
+@router.get("")
+async def get_session(request: Request) -> SessionInfo:
+    """What the caller may do, so that a page offers no more than that."""
+    if request.state.caller is None:
+        raise unknown_caller()
+    return SessionInfo(scope=request.state.caller.scope)
 
 
 @router.delete("", status_code=204)

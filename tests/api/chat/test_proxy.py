@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
+import numpy as np
 import openai
 import pytest
 from openai.types.chat import ChatCompletionMessageParam
@@ -146,6 +147,24 @@ def test_answers_from_a_collection_are_cited(client: openai.OpenAI, behind: Upst
     assert "collection" not in behind.asked[-1]
 
 
+def test_named_points_are_shown_in_their_order(
+    client: openai.OpenAI, served: Served, behind: Upstream
+) -> None:
+    points = served.client.get("/v1/collections/colours/points?kind=image").json()["points"]
+    chosen = points[1::-1]
+    answer = client.chat.completions.create(
+        model="any",
+        messages=HELLO,
+        extra_body={"collection": "colours", "points": [point["id"] for point in chosen]},
+    )
+    citations = answer.model_extra["citations"]  # type: ignore[index]
+    assert [citation["id"] for citation in citations] == [point["id"] for point in chosen]
+    colours = [point["payload"]["name"].removesuffix(".jpg") for point in chosen]
+    for picture, colour in zip(shown(behind.asked[-1]), colours, strict=True):
+        assert np.allclose(average(picture), average(plain(colour)), atol=12)
+    assert "points" not in behind.asked[-1]
+
+
 def test_a_stream_carries_its_citations_first(client: openai.OpenAI) -> None:
     stream = client.chat.completions.create(
         model="any",
@@ -221,6 +240,11 @@ def test_an_upstream_that_is_away(tmp_path: Path) -> None:
         ),
         ({"messages": picture(f"polylens://colours/{'-' * 36}")}, 400, "no point's id"),
         ({"messages": HELLO, "collection": "nowhere"}, 404, "nowhere"),
+        (
+            {"messages": HELLO, "points": ["00000000-0000-0000-0000-000000000000"]},
+            400,
+            "collection",
+        ),
         ({"messages": picture(data_uri("red"))[:1] * 33}, 400, "33 pictures"),
         (
             {"messages": [{"role": "user", "content": "  "}], "collection": "colours"},

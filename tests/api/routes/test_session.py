@@ -91,3 +91,10 @@ def test_secret_is_for_its_owner_alone(closed: Served) -> None:
     sign_in(closed.client)
     secret = closed.installation.settings.data / "session.secret"
     assert secret.stat().st_mode & 0o077 == 0
+
+
+def test_what_a_caller_may_do(closed: Served, client: httpx.Client) -> None:
+    refused(closed.client.get("/v1/session"), 401, "key-required")
+    sign_in(closed.client)
+    assert closed.client.get("/v1/session").json() == {"scope": "admin"}
+    assert client.get("/v1/session").json() == {"scope": "admin"}
