@@ -60,7 +60,7 @@ class ContactSheet:
 
     def _section(self, section: Section) -> str:
         poor = section.answer.good_match is False
-        note = " · ".join(filter(None, [section.note, "no good match; the closest:" * poor]))
+        note = " · ".join(filter(None, [section.note, "nothing relevant; the closest:" * poor]))
         good = [hit for hit in section.answer.hits if hit.good_match is not False]
         hits = "\n".join(map(self._figure, good or section.answer.hits))
         return (

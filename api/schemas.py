@@ -168,6 +168,9 @@ class SearchOptions(Request):
     )
     collapse: bool = Field(False, description="Show one of near-duplicates.")
     diversity: float = Field(0, ge=0, le=1, description="Prefer hits unlike those before them.")
+    min_relevance: float = Field(
+        0, ge=0, le=1, description="Leave out hits less likely to answer the text, even all."
+    )
     explain: bool = Field(False, description="List what was done, in `stages`.")
 
 
@@ -207,8 +210,11 @@ class HitOut(BaseModel):
     score: float = Field(description="Cosine to the query, -1 to 1.")
     payload: Payload
     scores: dict[str, float] = Field(description="What each stage gave it.")
+    relevance: float | None = Field(
+        description="How likely it answers the text, 0 to 1; null where that is not known."
+    )
     good_match: bool | None = Field(
-        description="Whether the score is that of a good match; null where that was never measured."
+        description="Whether its relevance is one half or more; null where that is not known."
     )
     moments: list[MomentOut]
     timeline: list[SpanOut] = Field(description="A video's scores from beginning to end.")
@@ -226,7 +232,7 @@ class StageOut(BaseModel):
 class SearchAnswer(BaseModel):
     hits: list[HitOut]
     good_match: bool | None = Field(
-        description="That of the best hit; false without any that could be judged."
+        description="Whether any hit is one; false: nothing relevant was found; null: not known."
     )
     warnings: list[str]
     took_ms: dict[str, float]

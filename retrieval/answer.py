@@ -34,8 +34,9 @@ class Found:
     """An asset (or, ungrouped, a point) found.
 
     `score` is a cosine: that of its best point under the last vector that was compared. `scores`
-    maps each stage that judged it to what it gave. `good_match` tells whether `score` passes the
-    encoder's threshold for text queries; None where none was fitted for this kind of query.
+    maps each stage that judged it to what it gave. `relevance`, 0 to 1, is how likely it answers
+    the text asked for, and `good_match` whether that is at least one half; both are None where no
+    relevance was fitted for this kind of query.
     `moments` is empty for images; for videos the best comes first, and `timeline` has the scores
     from beginning to end. `duplicates` are near-duplicates that this hit stands for.
     """
@@ -45,6 +46,7 @@ class Found:
     score: float
     payload: Payload
     scores: dict[str, float] = field(default_factory=dict)
+    relevance: float | None = None
     good_match: bool | None = None
     moments: list[Moment] = field(default_factory=list)
     timeline: list[Span] = field(default_factory=list)
@@ -70,9 +72,10 @@ class Stage:
 class Answer:
     """Hits, best first, and what to think of them.
 
-    `good_match` is that of the best hit, and false without any. `took_ms` maps stage ->
-    milliseconds. `next` is the cursor of the next page, None at the end. `stages` lists everything
-    that was done, in order.
+    `good_match` tells whether any hit is one; false says that nothing relevant is among these, be
+    it that hits are poor or that there are none. None where it is not known. `took_ms` maps a stage
+    to milliseconds. `next` is the cursor of the next page, None at the end. `stages` lists all that
+    was done, in order.
     """
 
     hits: list[Found]

@@ -108,7 +108,7 @@ def _of(collection: Collection) -> bytes:
 def _asked(query: Query) -> bytes:
     """A digest of everything that decides the order of the answer."""
     digest = hashlib.blake2b(digest_size=_DIGEST)
-    options = (query.group, query.vector, query.candidates, query.rerank)
+    options = (query.group, query.vector, query.candidates, query.rerank, query.min_relevance)
     tree = query.filter.model_dump_json(by_alias=True) if query.filter else ""
     digest.update(repr((*options, query.collapse, query.diversity, tree)).encode())
     for part in query.parts:

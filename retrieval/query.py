@@ -60,7 +60,8 @@ class Query:
 
     `candidates` is how many of a stage's best the next one looks at. `rerank` lets the encoder
     compare that many pictures with the text, one by one. `collapse` shows one of near-duplicates.
-    `diversity`, 0 to 1, prefers hits unlike those before them. `explain` lists what was done.
+    `diversity`, 0 to 1, prefers hits unlike those before them. `min_relevance`, 0 to 1, leaves out
+    what is less likely to answer a text; it can leave nothing. `explain` lists what was done.
     """
 
     parts: Sequence[Part]
@@ -73,6 +74,7 @@ class Query:
     rerank: int = 0
     collapse: bool = False
     diversity: float = 0.0
+    min_relevance: float = 0.0
     explain: bool = False
 
     def __post_init__(self) -> None:
@@ -85,6 +87,13 @@ class Query:
             raise InvalidQuery(f"rerank is 0 to {MAX_RERANK}, not {self.rerank}")
         if not 0 <= self.diversity <= 1:
             raise InvalidQuery(f"diversity is 0 to 1, not {self.diversity}")
+        if not 0 <= self.min_relevance <= 1:
+            raise InvalidQuery(f"min_relevance is 0 to 1, not {self.min_relevance}")
+        if self.min_relevance and not self.only_text:
+            raise InvalidQuery(
+                "min_relevance is for queries of one text and nothing else: only for those is it "
+                "known how likely a hit answers"
+            )
         if self.rerank and len(self.sought) != 1:
             raise InvalidQuery(
                 "rerank compares pictures with one text: give exactly one with a positive weight"
@@ -92,7 +101,7 @@ class Query:
 
     @property
     def only_text(self) -> bool:
-        """Whether the query is a single text, which is what thresholds are fitted on."""
+        """Whether the query is a single text, which is what relevance is fitted on."""
         return len(self.parts) == 1 and self.parts[0].text is not None
 
     @property

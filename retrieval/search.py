@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from encoders import Encoder, require_same
 from indexer import Collection, Filter, Hit, MatchAny, MatchCondition, MatchValue
@@ -11,9 +12,11 @@ from retrieval.cascade import Pictures, match, rescore
 from retrieval.contradictions import contradictions
 from retrieval.cursor import Place, read_cursor, write_cursor
 from retrieval.diversity import collapse, diversify, vectors
+from retrieval.errors import InvalidQuery
 from retrieval.moments import moments, timeline
 from retrieval.plan import make_plan
 from retrieval.query import Query
+from retrieval.relevance import GOOD, Relevance, cut, relevance
 from retrieval.target import Embedder
 from retrieval.trace import Trace
 from retrieval.window import DEEPEST, Retriever, Window
@@ -64,6 +67,7 @@ class _Search:
         with self._trace.stage("plan") as step:
             self._plan = make_plan(query, collection.schema, encoder.info)
             step.note = self._plan.why
+        self._relevance = self._fitted()
         embedder = Embedder(collection, encoder)
         self._targets = embedder.targets(query, self._plan.vectors, self._trace)
 
@@ -74,9 +78,8 @@ class _Search:
         page = page[: self._query.limit]
         following = self._following(window, page, rest)
         segments = self._segments(page)
-        bar = self._encoder.info.match_threshold if self._query.only_text else None
-        hits = [_found(group, segments.get(group.best.asset), bar) for group in page]
-        good_match = hits[0].good_match if hits else None if bar is None else False
+        hits = [_found(group, segments.get(group.best.asset), self._relevance) for group in page]
+        good_match = None if self._relevance is None else any(hit.good_match for hit in hits)
         return Answer(
             hits,
             good_match,
@@ -85,6 +88,16 @@ class _Search:
             write_cursor(following, self._collection, self._query) if following else None,
             self._trace.stages if self._query.explain else [],
         )
+
+    def _fitted(self) -> Relevance | None:
+        """None where nothing is known of how likely a hit of this query answers."""
+        found = relevance(self._encoder.info) if self._query.only_text else None
+        if found is None and self._query.min_relevance:
+            raise InvalidQuery(
+                f"min_relevance: what scores of the encoder {self._encoder.info.name!r} mean was "
+                "not measured. Leave it out"
+            )
+        return found
 
     def _window(self) -> tuple[Window, list[Group]]:
         """The window that the page is cut from, in its final order."""
@@ -97,20 +110,33 @@ class _Search:
         )
         while True:
             window = retriever.window(self._place, self._plan.size, self._trace)
-            groups = self._ordered(window.groups)
+            found = self._rescored(window.groups)
+            relevant = self._relevant(found)
+            if len(relevant) < len(found) and not (self._plan.rescore and relevant):
+                window = replace(window, more=False)  # what comes after is hardly better
+            groups = self._ordered(relevant)
             if not window.more or any(group.mark not in self._place.shown for group in groups):
                 return window, groups
-            # Everything in it was deleted, or shown before what is left came to be.
+            # Everything in it was deleted, or shown before what is left came to be, or irrelevant.
             self._place = Place(window.end, depth=window.depth)
+
+    def _rescored(self, groups: list[Group]) -> list[Group]:
+        name = self._plan.rescore
+        if not (groups and name):
+            return groups
+        target, by_asset = self._targets[name], self._query.group
+        return rescore(self._collection, name, target, groups, self._trace, by_asset=by_asset)
+
+    def _relevant(self, groups: list[Group]) -> list[Group]:
+        least = self._query.min_relevance
+        if not (groups and least and self._relevance):
+            return groups
+        return cut(groups, self._relevance, least, self._trace)
 
     def _ordered(self, groups: list[Group]) -> list[Group]:
         query, shown, trace = self._query, self._place.shown, self._trace
         if not groups:
             return []
-        if name := self._plan.rescore:
-            groups = rescore(
-                self._collection, name, self._targets[name], groups, trace, by_asset=query.group
-            )
         same = query.collapse or query.diversity
         rows = vectors(self._collection, self._plan.last, groups, trace) if same else {}
         if query.collapse:
@@ -167,8 +193,9 @@ class _Search:
         return found
 
 
-def _found(group: Group, segments: Sequence[Hit] | None, bar: float | None) -> Found:
+def _found(group: Group, segments: Sequence[Hit] | None, relevance: Relevance | None) -> Found:
     best = group.best
+    likely = None if relevance is None else relevance.of(best.score)
     if segments is None:
         segments = [member.hit for member in group.members if _is_segment(member.hit)]
     return Found(
@@ -177,7 +204,8 @@ def _found(group: Group, segments: Sequence[Hit] | None, bar: float | None) -> F
         best.score,
         best.payload,
         group.scores,
-        None if bar is None else best.score >= bar,
+        likely,
+        None if likely is None else likely >= GOOD,
         moments(segments),
         timeline(segments),
         [twin.best.id for twin in group.duplicates],

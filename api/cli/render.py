@@ -16,11 +16,11 @@ def show(answer: Answer) -> None:
     for warning in answer.warnings:
         console.print(f"[yellow]note:[/] {escape(warning)}")
     if not answer.hits:
-        console.print("No match: the collection has nothing that passes the filter.")
-        return
-    if answer.good_match is False:
-        console.print("[bold]No good match.[/] The closest:")
-    console.print(table(answer))
+        console.print("Nothing relevant: no file passes the filter and --min-relevance.")
+    elif answer.good_match is False:
+        console.print("[bold]Nothing relevant.[/] The closest:")
+    if answer.hits:
+        console.print(table(answer))
     if answer.stages:
         console.print(stages(answer))
 

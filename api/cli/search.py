@@ -46,6 +46,9 @@ def search(
     ] = 0,
     collapse: Annotated[bool, typer.Option("--collapse", help="Hide near-duplicates.")] = False,
     diversity: Annotated[float, typer.Option(help="0 to 1: prefer hits unlike each other.")] = 0,
+    min_relevance: Annotated[
+        float, typer.Option(help="0 to 1: leave out what is less likely to answer the text.")
+    ] = 0,
     candidates: Annotated[
         int | None, typer.Option(help="How many of its best a stage hands to the next.")
     ] = None,
@@ -87,6 +90,7 @@ def search(
         rerank=rerank,
         collapse=collapse,
         diversity=diversity,
+        min_relevance=min_relevance,
         explain=explain,
     )
     with installation(

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 from uuid import uuid4
 
 import numpy as np
@@ -15,6 +16,7 @@ from encoders.fake import DIM, FakeEncoder
 from indexer import Collection, Filter, LocalStore, Payload, Point, Schema, point_id
 from indexer.base import Kind
 from retrieval import InvalidQuery, Part, Query, Searcher, UnknownPoint
+from tests.retrieval.library import walk
 
 ENCODER = FakeEncoder()
 
@@ -181,6 +183,46 @@ def test_without_a_fitted_threshold_nothing_is_claimed(
     assert {hit.good_match for hit in answer.hits} == {None}
     by_image = Query([Part(image=Image.new("RGB", (8, 8), "red"))])
     assert searcher.search(by_image).good_match is None
+
+
+def test_relevance_falls_with_the_score_and_decides_what_is_good(searcher: Searcher) -> None:
+    hits = searcher.search(Query([Part(text="red")], limit=9)).hits
+    likely = [cast(float, hit.relevance) for hit in hits]
+    assert likely == sorted(likely, reverse=True)
+    assert [hit.good_match for hit in hits] == [value >= 0.5 for value in likely]
+    assert likely[0] > 0.9
+    assert likely[-1] < 0.1
+
+
+@pytest.mark.parametrize("limit", [1, 2, 9])
+def test_least_relevance_ends_a_walk_early(searcher: Searcher, limit: int) -> None:
+    everything = searcher.search(Query([Part(text="red")], limit=9)).hits
+    least = cast(float, everything[2].relevance)
+    query = Query([Part(text="red")], limit=limit, min_relevance=least, explain=True)
+    pages = list(walk(searcher, query))
+    assert [hit.asset for page in pages for hit in page.hits] == [
+        hit.asset for hit in everything[:3]
+    ]
+    assert pages[0].good_match is True
+    assert [stage.name for stage in pages[0].stages].count("cut") == 1
+
+
+def test_nothing_relevant_is_an_answer(searcher: Searcher) -> None:
+    plain = Query([Part(text="a submarine")], min_relevance=0.5)
+    for query in (plain, replace(plain, collapse=True), replace(plain, diversity=0.5)):
+        answer = searcher.search(query)
+        assert (answer.hits, answer.good_match, answer.next) == ([], False, None)
+
+
+def test_least_relevance_needs_a_text_and_an_encoder_that_was_measured(
+    collection: Collection,
+) -> None:
+    with pytest.raises(InvalidQuery, match="0 to 1, not 2"):
+        Query([Part(text="red")], min_relevance=2)
+    with pytest.raises(InvalidQuery, match="one text and nothing else"):
+        Query([Part(text="red"), Part(text="blue", weight=-1)], min_relevance=0.5)
+    with pytest.raises(InvalidQuery, match="'fake' mean was not measured"):
+        Searcher(collection, Unmeasured()).search(Query([Part(text="red")], min_relevance=0.5))
 
 
 def test_bad_queries_are_told_apart(searcher: Searcher) -> None:

@@ -44,6 +44,17 @@ def test_pages_and_what_was_done(filled: Run) -> None:
     assert "diversify" in shown
 
 
+def test_nothing_relevant_is_said(filled: Run) -> None:
+    poor = filled("search", "a", "submarine")
+    assert "Nothing relevant. The closest:" in poor.out
+    none = filled("search", "a", "submarine", "--min-relevance", 0.5)
+    assert none.code == 0
+    assert "Nothing relevant: no file passes" in none.out
+    answer = json.loads(filled("search", "red", "--min-relevance", 0.5, "--json").out)
+    assert answer["hits"]
+    assert min(hit["relevance"] for hit in answer["hits"]) >= 0.5
+
+
 def test_moments_one_by_one(filled: Run) -> None:
     hits = json.loads(filled("search", "blue", "--points", "--json").out)["hits"]
     assert [hit["payload"]["name"] for hit in hits].count("film.mp4") > 1
@@ -126,4 +137,4 @@ def test_a_text_query_with_the_offline_encoder_is_light(run: Run, photos: Path) 
         [sys.executable, "-c", script], capture_output=True, text=True, check=False, timeout=60
     )
     assert ended.returncode == 0, ended.stderr
-    assert "No good match" in ended.stdout
+    assert "Nothing relevant" in ended.stdout
