@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from fastapi import FastAPI
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
@@ -23,6 +24,11 @@ from api.service import Service
 from api.settings import Settings
 
 STATIC = Path(__file__).parent / "static"
+UNCOMPRESSED = (
+    *("image/*", "video/*", "audio/*", "multipart/*", "text/event-stream"),
+    *("application/octet-stream", "application/x-tar"),
+)
+"""Media are compressed already, and are asked for in ranges; streams must not be held back."""
 
 
 def create_app(installation: Installation) -> FastAPI:
@@ -39,9 +45,11 @@ def create_app(installation: Installation) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        responses=problems.RESPONSES,
     )
     app.state.service = Service(installation, policy)
+    app.add_middleware(
+        GZipMiddleware, minimum_size=1024, compresslevel=5, exclude_content_types=UNCOMPRESSED
+    )
     app.add_middleware(
         Guard,
         policy=policy,

@@ -1,6 +1,7 @@
 """One encoder shared by many threads, which runs their small calls together."""
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
@@ -37,6 +38,7 @@ class BatchingEncoder:
     ) -> None:
         self._encoder = encoder
         self._options = options or BatchOptions()
+        self._timed = timed
         own = isinstance(encoder, WorkerEncoder)
         self._device: AbstractContextManager[Any] = nullcontext() if own else threading.Lock()
         self._texts = Batcher(self._run_texts, self._options, len, timed)
@@ -82,7 +84,10 @@ class BatchingEncoder:
         return self._stacked(self._pixels(pixels))
 
     def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
-        return self.encode_pixels([self.preprocess(image) for image in images], normalize=normalize)
+        begun = time.monotonic()
+        pixels = [self.preprocess(image) for image in images]
+        self._timed("preprocess", time.monotonic() - begun)
+        return self.encode_pixels(pixels, normalize=normalize)
 
     def match(self, images: Sequence[RGBImage], texts: Sequence[str]) -> NDArray[np.float32]:
         """See `InternVLEncoder.match`; raises `InvalidInput` where the encoder cannot."""

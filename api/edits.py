@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from api.installation import Installation
-from api.media import UPLOAD
+from api.media import kept_hash
 from api.problems import Refusal
 from api.retention import remove_thumbnails, remove_upload
 from api.schemas import PayloadPatch, PointSelection
@@ -41,14 +41,20 @@ def delete_asset(installation: Installation, name: str, asset: str) -> LedgerRow
     `Refusal` (404).
     """
     collection = installation.store.open(name)
-    row = collection.ledger.get([asset]).get(asset)
-    if row is None:
-        raise Refusal(404, "unknown-asset", f"collection {name} has no asset {asset!r}")
+    row = find_asset(collection, asset)
     points = _points(collection, asset)
     forget(collection, [asset])
     remove_thumbnails(installation.media / "thumbs", points)
-    if UPLOAD.fullmatch(asset):
-        remove_upload(installation, asset)
+    if content_hash := kept_hash(asset, row.content_hash):
+        remove_upload(installation, content_hash)
+    return row
+
+
+def find_asset(collection: Collection, asset: str) -> LedgerRow:
+    """Raises `Refusal` (404)."""
+    row = collection.ledger.get([asset]).get(asset)
+    if row is None:
+        raise Refusal(404, "unknown-asset", f"collection {collection.name} has no asset {asset!r}")
     return row
 
 

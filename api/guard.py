@@ -13,7 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.logs import access
 from api.metrics import Metrics
 from api.patience import PATIENCE, Patience
-from api.problems import Refusal, refused, unexpected
+from api.problems import CLOSE, Refusal, answer_to, refused
 from api.security import Policy
 
 HEADERS = {
@@ -29,6 +29,8 @@ HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
 }
+SILENCE_SECONDS = 30.0
+"""Longest wait for more of a file."""
 REQUEST_ID = re.compile(r"[\w.-]{1,64}", re.ASCII)
 
 
@@ -82,7 +84,7 @@ class Guard:
         except Refusal as error:
             await refused(request, error)(scope, receive, answer)
         except Exception as error:  # noqa: BLE001 - the last resort
-            response = unexpected(request, error)
+            response = answer_to(request, error)
             if not answer.started:
                 await response(scope, receive, answer)
         finally:
@@ -111,16 +113,22 @@ class Guard:
 class Body:
     """The request's body as it arrives, cut off with a 413 beyond `limit` bytes.
 
-    Once it is here, the client is watched: when it leaves, `patience` is told.
+    One that does not come while `patience` lasts is given up with a 408. Once it is here, the
+    client is watched: when it leaves, `patience` is told.
     """
 
     def __init__(self, receive: Receive, limit: int, patience: Patience) -> None:
-        self.limit: float = limit
+        self._limit: float = limit
+        self._silence: float | None = None
         self._receive = receive
         self._patience = patience
         self._seen = 0
         self._last: Message | None = None
         self._leaving: asyncio.Task[Message] | None = None
+
+    def take_file(self) -> None:
+        """Whoever reads it limits its size; it may take long, as long as something comes."""
+        self._limit, self._silence = float("inf"), SILENCE_SECONDS
 
     async def begin(self, *, empty: bool) -> None:
         """Where there is no body, nobody may ever ask for it: the watch begins now."""
@@ -133,13 +141,22 @@ class Body:
             return message
         if self._leaving is not None:
             return await asyncio.shield(self._leaving)
-        message = await self._receive()
+        message = await self._next()
         self._seen += len(message.get("body", b""))
-        if self._seen > self.limit:
-            raise Refusal(413, "too-large", f"the request is larger than {self.limit:,.0f} bytes")
+        if self._seen > self._limit:
+            raise Refusal(
+                413, "too-large", f"the request is larger than {self._limit:,.0f} bytes", CLOSE
+            )
         if not message.get("more_body", False):
             self._leaving = asyncio.create_task(self._watch())
         return message
+
+    async def _next(self) -> Message:
+        try:
+            async with asyncio.timeout(self._silence or self._patience.left):
+                return await self._receive()
+        except TimeoutError:
+            raise Refusal(408, "too-slow", "the body did not arrive in time", CLOSE) from None
 
     async def close(self) -> None:
         """Stop watching."""

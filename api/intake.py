@@ -6,7 +6,9 @@ from pathlib import Path
 from uuid import UUID
 
 from api.installation import Installation
-from api.media import Originals
+from api.media import Originals, kept_hash
+from api.problems import Refusal
+from api.retention import remove_upload
 from api.schemas import UploadItem
 from api.uploads import Upload
 from indexer import Collection, point_id
@@ -33,6 +35,24 @@ class Intake:
             no or _outcome(collection, upload, events.get(upload.asset))
             for upload, no in zip(uploads, refused, strict=True)
         ]
+
+    def put(self, collection: Collection, upload: Upload) -> tuple[UploadItem, bool]:
+        """Make an upload the content of its asset; and whether there was none before.
+
+        One that cannot be used changes nothing; raises `Refusal` (413, 415, 422).
+        """
+        before = collection.ledger.get([upload.asset]).get(upload.asset)
+        [item] = self.take(collection, [upload])
+        if item.status in ("done", "unchanged"):
+            old = kept_hash(upload.asset, before.content_hash) if before else None
+            if old and old != upload.content_hash:
+                remove_upload(self._installation, old)
+            return item, before is None
+        if before:
+            collection.ledger.record([before])  # what is stored is still what it tells of
+        else:
+            collection.ledger.remove([upload.asset])
+        raise _refused(upload, item)
 
     def _ingest(self, collection: Collection, uploads: Sequence[Upload]) -> dict[str, FileEvent]:
         """What happened to each asset; those that were there already are left out."""
@@ -76,6 +96,14 @@ def _refusal(upload: Upload, limits: Limits) -> UploadItem | None:
     except MediaError as error:
         return UploadItem(name=upload.name, status="failed", reason=str(error))
     return None
+
+
+def _refused(upload: Upload, item: UploadItem) -> Refusal:
+    if upload.too_large:
+        return Refusal(413, "too-large", item.reason)
+    if item.status == "skipped":
+        return Refusal(415, "not-media", item.reason)
+    return Refusal(422, "unreadable-media", item.reason)
 
 
 def _outcome(collection: Collection, upload: Upload, event: FileEvent | None) -> UploadItem:

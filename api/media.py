@@ -10,9 +10,11 @@ from pathlib import Path, PurePath
 from api.installation import Installation
 from api.problems import Refusal
 from indexer import Collection, Record
+from ingestion.formats import FORMATS
 from ingestion.items import Item, local_path
 
-UPLOAD = re.compile(r"media:([0-9a-f]{16,128})")
+UPLOAD = re.compile(r"media:[0-9a-f]{64}|id:[A-Za-z0-9_.-]{1,128}")
+"""Assets that were sent here: known by their content alone, or by an id that the client chose."""
 UNKNOWN_TYPE = "application/octet-stream"
 
 # What browsers may show. Anything else is handed over as bytes to save.
@@ -38,6 +40,7 @@ CONTENT_TYPES = {
     ".webp": "image/webp",
     ".avi": "video/x-msvideo",
 }
+SUFFIXES = {format_.name: format_.suffixes[0] for format_ in FORMATS}
 
 
 class Gone(Exception):
@@ -63,15 +66,15 @@ class Originals:
 
         Raises `Gone` where it vanished or changed, and `Refusal` where it may not be served.
         """
-        upload = UPLOAD.fullmatch(record.asset)
-        path = self.upload(upload[1]) if upload else self._ingested(record)
+        content_hash = kept_hash(record.asset, str(record.payload.get("content_hash", "")))
+        path = self.upload(content_hash) if content_hash else self._ingested(record)
         try:
             status = path.stat()
         except OSError as error:
             raise Gone("the original is not there any more") from error
         if not stat.S_ISREG(status.st_mode) or status.st_size != record.payload.get("size"):
             raise Gone("the original has changed since it was ingested")
-        if not upload and status.st_mtime_ns != record.payload.get("mtime_ns"):
+        if not content_hash and status.st_mtime_ns != record.payload.get("mtime_ns"):
             raise Gone("the original has changed since it was ingested")
         return Original(path, status)
 
@@ -82,8 +85,8 @@ class Originals:
     def items(self, collection: Collection) -> Iterator[Item]:
         """The file of every asset that was ingested or uploaded, as it could be ingested again."""
         for row in collection.ledger.rows("done"):
-            upload = UPLOAD.fullmatch(row.asset)
-            path = self.upload(upload[1]) if upload else local_path(row.asset)
+            content_hash = kept_hash(row.asset, row.content_hash)
+            path = self.upload(content_hash) if content_hash else local_path(row.asset)
             if path is not None:
                 yield Item(row.asset, path)
 
@@ -96,6 +99,19 @@ class Originals:
         return path.resolve()
 
 
-def content_type(name: str) -> str:
-    """The media type of a file by its name, from our own table."""
-    return CONTENT_TYPES.get(PurePath(name).suffix.lower(), UNKNOWN_TYPE)
+def kept_hash(asset: str, content_hash: str) -> str | None:
+    """The hash that an upload's file is kept under, by what is known of it; None of other assets.
+
+    The file of any upload is named by its content, so that the same content is kept once.
+    """
+    is_hash = re.fullmatch("[0-9a-f]{64}", content_hash)
+    return content_hash if is_hash and UPLOAD.fullmatch(asset) else None
+
+
+def content_type(name: str, format_: str) -> str:
+    """The media type of a file by its name, or else by the format it was found to have.
+
+    From our own table in any case.
+    """
+    suffixes = (PurePath(name).suffix.lower(), SUFFIXES.get(format_, ""))
+    return next((CONTENT_TYPES[s] for s in suffixes if s in CONTENT_TYPES), UNKNOWN_TYPE)

@@ -1,7 +1,10 @@
 """What the service counts and times, in Prometheus' words."""
 
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
@@ -9,6 +12,16 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 TYPE = CONTENT_TYPE_LATEST
 STAGE_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 REQUEST_SECONDS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 30, 60)
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A gauge: `values` maps the values of its `labels` -> number."""
+
+    name: str
+    help: str
+    labels: tuple[str, ...]
+    values: Mapping[tuple[str, ...], float]
 
 
 class Metrics:
@@ -33,7 +46,7 @@ class Metrics:
         self._stages = Histogram(
             "polylens_stage_seconds",
             "Time in one stage of a query: queue, preprocess, forward, search, rescore, rerank, "
-            "serialise.",
+            "serialise, and others.",
             ("stage",),
             registry=self._registry,
             buckets=STAGE_SECONDS,
@@ -49,15 +62,27 @@ class Metrics:
         """One stage of a query took so long."""
         self._stages.labels(stage).observe(seconds)
 
-    def export(self, gauges: Mapping[str, tuple[str, str, Mapping[str, float]]]) -> bytes:
-        """Everything as text; `gauges` maps name -> (help, label name, label value -> value)."""
+    @contextmanager
+    def timing(self, stage: str) -> Iterator[None]:
+        """Time what is done inside."""
+        begun = time.perf_counter()
+        yield
+        self.timed(stage, time.perf_counter() - begun)
+
+    def export(self, measured: Sequence[Measured]) -> bytes:
+        """Everything as text, with what was measured just now."""
         with self._exporting:
-            for name, (text, label, values) in gauges.items():
-                gauge = self._gauges.get(name)
-                if gauge is None:
-                    gauge = Gauge(f"polylens_{name}", text, (label,), registry=self._registry)
-                    self._gauges[name] = gauge
-                gauge.clear()
-                for value, number in values.items():
-                    gauge.labels(value).set(number)
+            for one in measured:
+                self._set(one)
             return generate_latest(self._registry)
+
+    def _set(self, one: Measured) -> None:
+        gauge = self._gauges.get(one.name)
+        if gauge is None:
+            name = f"polylens_{one.name}"
+            gauge = Gauge(name, one.help, one.labels, registry=self._registry)
+            self._gauges[one.name] = gauge
+        if one.labels:
+            gauge.clear()
+        for labels, number in one.values.items():
+            (gauge.labels(*labels) if labels else gauge).set(number)

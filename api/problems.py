@@ -1,7 +1,9 @@
 """Errors as problem details (RFC 9457): the one place where errors become HTTP answers."""
 
+import errno
 import json
 import logging
+import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -42,6 +44,21 @@ class Problem(BaseModel):
     errors: list[FieldError] = []
 
 
+class OpenAIError(BaseModel):
+    """Why a request was refused or failed, as OpenAI's clients expect it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str = Field(description="A stable name for programs.")
+
+
+class OpenAIProblem(BaseModel):
+    """The body of a refusal under the paths that OpenAI's clients use."""
+
+    error: OpenAIError
+
+
 class Refusal(HTTPException):
     """A request this service refuses for a reason of HTTP itself."""
 
@@ -54,12 +71,20 @@ class Refusal(HTTPException):
 
 @dataclass(frozen=True)
 class Kind:
-    """How errors of one class are answered; the text of those not `told` goes to the log alone."""
+    """How errors of one class are answered.
+
+    The text of those not `told` goes to the log alone, and `said` takes its place.
+    """
 
     status: int
     name: str
     retry_after: int | None = None
     told: bool = True
+    said: str = "something went wrong here; the service's log has more under this request id"
+
+    def detail(self, error: Exception) -> str:
+        """What clients may know of it."""
+        return str(error) if self.told else self.said
 
 
 KINDS: dict[type[Exception], Kind] = {
@@ -98,24 +123,21 @@ KINDS: dict[type[Exception], Kind] = {
     ClientGone: Kind(503, "client-gone"),
     Overloaded: Kind(429, "overloaded", retry_after=1),
 }
-RESPONSES: dict[int | str, dict[str, Any]] = {
-    "default": {
-        "description": "Refused or failed: problem details.",
-        "content": {
-            "application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}
-        },
-    }
-}
+UNFORESEEN = Kind(500, "unexpected", told=False)
+DISK_FULL = Kind(
+    507, "disk-full", told=False, said="the disk is full: nothing of this request was stored"
+)
 OPENAI = ("/v1/chat/", "/v1/models", "/v1/embeddings")
 """Paths whose clients expect errors in OpenAI's shape."""
+CLOSE = {"Connection": "close"}
+"""For answers before the request was read: the rest would be taken for the next one."""
 JSON = "application/json"
-UNEXPECTED = "something went wrong here; the service's log has more under this request id"
 
 
 def install(app: FastAPI) -> None:
     """Answer every expected error with a problem; unexpected ones are the guard's."""
     for error_class in KINDS:
-        app.exception_handler(error_class)(_domain_error)
+        app.exception_handler(error_class)(answer_to)
     app.exception_handler(Refusal)(refused)
     app.exception_handler(RequestValidationError)(_invalid_request)
     app.exception_handler(HTTPException)(_http_exception)
@@ -151,10 +173,13 @@ def refused(request: Request, error: Refusal) -> Response:
     return problem(request, error.status_code, error.name, error.detail, headers=error.headers)
 
 
-def unexpected(request: Request, error: Exception) -> Response:
-    """The answer for an error nobody foresaw: it is logged, and its text stays here."""
-    logger.error("request %s failed", request.state.request_id, exc_info=error)
-    return problem(request, 500, "unexpected", UNEXPECTED)
+def answer_to(request: Request, error: Exception) -> Response:
+    """The answer for any error; one that nobody foresaw is logged, and its text stays here."""
+    kind = _kind(error)
+    if not kind.told:
+        logger.error("request %s failed", request.state.request_id, exc_info=error)
+    headers = {"Retry-After": str(kind.retry_after)} if kind.retry_after else None
+    return problem(request, kind.status, kind.name, kind.detail(error), headers=headers)
 
 
 def openai_error(error: Exception) -> dict[str, Any]:
@@ -164,7 +189,7 @@ def openai_error(error: Exception) -> dict[str, Any]:
     kind = _kind(error)
     if not kind.told:
         logger.error("a streamed answer failed", exc_info=error)
-    return _openai(kind.status, kind.name, str(error) if kind.told else UNEXPECTED)
+    return _openai(kind.status, kind.name, kind.detail(error))
 
 
 def _openai(status: int, name: str, detail: str) -> dict[str, Any]:
@@ -173,17 +198,20 @@ def _openai(status: int, name: str, detail: str) -> dict[str, Any]:
 
 
 def _kind(error: Exception) -> Kind:
-    unforeseen = Kind(500, "unexpected", told=False)
-    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), unforeseen)
+    if _is_disk_full(error):
+        return DISK_FULL
+    return next((KINDS[base] for base in type(error).__mro__ if base in KINDS), UNFORESEEN)
 
 
-def _domain_error(request: Request, error: Exception) -> Response:
-    kind = _kind(error)
-    if not kind.told:
-        logger.error("request %s failed", request.state.request_id, exc_info=error)
-    headers = {"Retry-After": str(kind.retry_after)} if kind.retry_after else None
-    detail = str(error) if kind.told else UNEXPECTED
-    return problem(request, kind.status, kind.name, detail, headers=headers)
+def _is_disk_full(error: BaseException | None) -> bool:
+    """Whether the system or SQLite says so, however it was told since."""
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL:
+            return True
+        error = error.__cause__
+    return False
 
 
 def _http_exception(request: Request, error: HTTPException) -> Response:

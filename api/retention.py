@@ -1,12 +1,13 @@
 """What goes when a collection goes: its thumbnails, and the uploads that nobody else has."""
 
 import logging
+from collections.abc import Iterator
 from pathlib import Path
 from uuid import UUID
 
 from api.installation import Installation
-from api.media import UPLOAD
-from indexer import Collection, IndexerError, Store, UnknownCollection
+from api.media import kept_hash
+from indexer import Collection, IndexerError, Status, Store, UnknownCollection
 
 logger = logging.getLogger("polylens")
 
@@ -16,7 +17,7 @@ def drop(installation: Installation, name: str) -> None:
     store = installation.store
     try:
         collection = store.open(name)
-        uploads, points = _uploads(collection), _points(collection)
+        uploads, points = set(_uploads(collection)), _points(collection)
         unused = uploads - _still_used(store, uploads, besides=name)
     except UnknownCollection:
         raise
@@ -24,15 +25,15 @@ def drop(installation: Installation, name: str) -> None:
         logger.error("dropping %r: what it used is kept, as not all can be read: %s", name, error)
         unused, points = set(), set()
     store.drop(name)
-    for asset in unused:
-        _unlink(installation, asset)
+    for content_hash in unused:
+        _unlink(installation, content_hash)
     remove_thumbnails(installation.media / "thumbs", points)
 
 
-def remove_upload(installation: Installation, asset: str) -> None:
-    """Remove the file of an upload that no collection has any more."""
-    if not _still_used(installation.store, {asset}):
-        _unlink(installation, asset)
+def remove_upload(installation: Installation, content_hash: str) -> None:
+    """Remove the file of an upload that no asset of any collection has any more."""
+    if not _still_used(installation.store, {content_hash}):
+        _unlink(installation, content_hash)
 
 
 def remove_thumbnails(folder: Path, points: set[str]) -> None:
@@ -42,13 +43,15 @@ def remove_thumbnails(folder: Path, points: set[str]) -> None:
             thumbnail.unlink(missing_ok=True)
 
 
-def _unlink(installation: Installation, asset: str) -> None:
-    content_hash = asset.removeprefix("media:")
+def _unlink(installation: Installation, content_hash: str) -> None:
     (installation.media / content_hash[:2] / content_hash).unlink(missing_ok=True)
 
 
-def _uploads(collection: Collection) -> set[str]:
-    return {row.asset for row in collection.ledger.rows() if UPLOAD.fullmatch(row.asset)}
+def _uploads(collection: Collection, status: Status | None = None) -> Iterator[str]:
+    """The hashes of the uploads that a collection has."""
+    for row in collection.ledger.rows(status):
+        if content_hash := kept_hash(row.asset, row.content_hash):
+            yield content_hash
 
 
 def _points(collection: Collection) -> set[str]:
@@ -62,12 +65,11 @@ def _points(collection: Collection) -> set[str]:
             return found
 
 
-def _still_used(store: Store, assets: set[str], besides: str | None = None) -> set[str]:
-    wanted = sorted(assets)
+def _still_used(store: Store, hashes: set[str], besides: str | None = None) -> set[str]:
     used: set[str] = set()
     for name in store.names():
-        if name == besides:
-            continue
-        rows = store.open(name).ledger.get(wanted)
-        used.update(asset for asset, row in rows.items() if row.status == "done")
+        collection = None if name == besides else store.open(name)
+        # A file that was ingested may have the same content, so the rows themselves must tell.
+        if collection and collection.ledger.by_hash(sorted(hashes)):
+            used |= hashes & set(_uploads(collection, "done"))
     return used

@@ -1,6 +1,7 @@
 """What the routes share: the installation, its media and the lanes its work runs in."""
 
 import logging
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated
@@ -37,6 +38,7 @@ class Service:
     segmenting: Lane = field(default_factory=lambda: Lane(threads=1, waiting=32))
     maintenance: Lane = field(default_factory=lambda: Lane(threads=1, waiting=8))
     ready: bool = False
+    since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
         settings = self.installation.settings
@@ -55,6 +57,12 @@ class Service:
     def incoming(self) -> Path:
         """Where uploads are while they stream in: on the disk where they will be kept."""
         return self.installation.media / "incoming"
+
+    @property
+    def lanes(self) -> dict[str, Lane]:
+        """By name."""
+        names = ("queries", "media", "writes", "segmenting", "maintenance")
+        return {name: getattr(self, name) for name in names}
 
     def open(self, name: str) -> Collection:
         """Raises `UnknownCollection`."""

@@ -1,58 +1,230 @@
-"""How the service stands right now."""
+"""How the service stands right now: for people as one document, for Prometheus as gauges."""
 
+import importlib.metadata
+import shutil
 import sys
-from collections.abc import Mapping
+import time
 
+from pydantic import BaseModel, Field
+
+from api.metrics import Measured
 from api.service import Service
-from indexer import IndexerError
-
-Gauges = dict[str, tuple[str, str, Mapping[str, float]]]
-"""Name -> (help, label name, label value -> value)."""
+from indexer import Collection, IndexerError, LocalCollection
 
 
-def gauges(service: Service) -> Gauges:
-    """What is measured when it is asked for; blocking."""
-    encoders = service.installation.encoders
-    lanes = {"queries": service.queries, "media": service.media, "writes": service.writes}
-    return {
-        "queue_depth": (
+class EncoderStatus(BaseModel):
+    """An encoder that was loaded."""
+
+    name: str
+    description: str
+    waiting: int = Field(description="Texts and images in its queue.")
+    workers_replaced: int = Field(description="Threads or processes of it that died.")
+
+
+class SegmentStatus(BaseModel):
+    """A sealed part of an index."""
+
+    kind: str
+    rows: int
+    dead: int = Field(description="Of these, points that were deleted or replaced since.")
+    bytes: int
+    usable: bool = Field(description="False for one that is damaged and will be built anew.")
+
+
+class IndexStatus(BaseModel):
+    """The index of one vector name."""
+
+    vector: str
+    rows: int
+    unsealed: int = Field(description="Rows in no segment, which every search looks at.")
+    segments: list[SegmentStatus]
+
+
+class CollectionStatus(BaseModel):
+    """A collection; one on a Qdrant server shows its points alone."""
+
+    name: str
+    points: int
+    bytes: int | None = Field(description="On the disk, without segments.")
+    indexes: list[IndexStatus]
+
+
+class DeviceStatus(BaseModel):
+    """What encoders run on."""
+
+    name: str
+    memory_used: int | None = Field(description="Bytes, by this process.")
+    memory_total: int | None
+
+
+class DiskStatus(BaseModel):
+    """Where the data folder lies; bytes."""
+
+    free: int
+    total: int
+
+
+class ServiceStatus(BaseModel):
+    """How the service stands."""
+
+    version: str
+    uptime_seconds: float
+    ready: bool
+    encoders: list[EncoderStatus]
+    heads: list[str] = Field(description="Auxiliary models in memory.")
+    waiting: dict[str, int] = Field(description="Calls in line for a thread, by lane.")
+    collections: list[CollectionStatus]
+    unreadable: list[str] = Field(description="Collections that cannot be opened.")
+    devices: list[DeviceStatus]
+    disk: DiskStatus
+
+
+def status(service: Service) -> ServiceStatus:
+    """Everything at once; blocking."""
+    collections, unreadable = _collections(service)
+    usage = shutil.disk_usage(_existing(service))
+    return ServiceStatus(
+        version=importlib.metadata.version("polylens"),
+        uptime_seconds=round(time.monotonic() - service.since, 1),
+        ready=service.ready,
+        encoders=[
+            EncoderStatus(
+                name=encoder.info.name,
+                description=encoder.info.description,
+                waiting=encoder.waiting,
+                workers_replaced=encoder.deaths,
+            )
+            for encoder in service.installation.encoders
+        ],
+        heads=service.heads.loaded,
+        waiting={name: lane.waiting for name, lane in service.lanes.items()},
+        collections=collections,
+        unreadable=unreadable,
+        devices=_devices(),
+        disk=DiskStatus(free=usage.free, total=usage.total),
+    )
+
+
+def gauges(service: Service) -> list[Measured]:
+    """What is measured when Prometheus asks; blocking."""
+    now = status(service)
+    indexes = [(c.name, index) for c in now.collections for index in c.indexes]
+    return [
+        Measured(
+            "queue_depth",
             "Texts and images that wait for an encoder.",
-            "encoder",
-            {encoder.info.name: encoder.waiting for encoder in encoders},
+            ("encoder",),
+            {(encoder.name,): encoder.waiting for encoder in now.encoders},
         ),
-        "workers_replaced": (
-            "Encoder threads that died and were replaced.",
-            "encoder",
-            {encoder.info.name: encoder.deaths for encoder in encoders},
+        Measured(
+            "workers_replaced",
+            "Encoder threads and processes that died and were replaced.",
+            ("encoder",),
+            {(encoder.name,): encoder.workers_replaced for encoder in now.encoders},
         ),
-        "lane_waiting": (
+        Measured(
+            "lane_waiting",
             "Calls that wait for a thread.",
-            "lane",
-            {name: lane.waiting for name, lane in lanes.items()},
+            ("lane",),
+            {(lane,): waiting for lane, waiting in now.waiting.items()},
         ),
-        "collection_points": ("Points of each collection.", "collection", _points(service)),
-        "device_memory_bytes": ("Memory in use on each CUDA device.", "device", _memory()),
-        "heads_loaded": (
+        Measured(
+            "collection_points",
+            "Points of each collection.",
+            ("collection",),
+            {(c.name,): c.points for c in now.collections},
+        ),
+        Measured(
+            "collection_bytes",
+            "Bytes on the disk of each local collection, without segments.",
+            ("collection",),
+            {(c.name,): c.bytes for c in now.collections if c.bytes is not None},
+        ),
+        Measured(
+            "segments",
+            "Segments of the index, by state: usable or damaged.",
+            ("collection", "vector", "state"),
+            {
+                (name, index.vector, state): sum(s.usable is usable for s in index.segments)
+                for name, index in indexes
+                for state, usable in (("usable", True), ("damaged", False))
+            },
+        ),
+        Measured(
+            "unsealed_points",
+            "Points in no segment, which every search looks at.",
+            ("collection", "vector"),
+            {(name, index.vector): index.unsealed for name, index in indexes},
+        ),
+        Measured(
+            "device_memory_bytes",
+            "Memory in use on each CUDA device.",
+            ("device",),
+            {(d.name,): d.memory_used for d in now.devices if d.memory_used is not None},
+        ),
+        Measured(
+            "heads_loaded",
             "Auxiliary models in memory.",
-            "head",
-            dict.fromkeys(service.heads.loaded, 1.0),
+            ("head",),
+            {(head,): 1 for head in now.heads},
         ),
-    }
+        Measured("disk_free_bytes", "Free where the data folder lies.", (), {(): now.disk.free}),
+    ]
 
 
-def _points(service: Service) -> dict[str, float]:
-    store, found = service.installation.store, {}
+def _collections(service: Service) -> tuple[list[CollectionStatus], list[str]]:
+    store = service.installation.store
+    found, unreadable = [], []
     for name in store.names():
         try:
-            found[name] = float(store.open(name).count())
+            found.append(_collection(store.open(name)))
         except IndexerError:  # dropped meanwhile, or damaged, which doctor tells
-            continue
-    return found
+            unreadable.append(name)
+    return found, unreadable
 
 
-def _memory() -> dict[str, float]:
+def _collection(collection: Collection) -> CollectionStatus:
+    points = collection.count()
+    if not isinstance(collection, LocalCollection):
+        return CollectionStatus(name=collection.name, points=points, bytes=None, indexes=[])
+    indexes = [
+        IndexStatus(
+            vector=index.name,
+            rows=index.rows,
+            unsealed=index.tail,
+            segments=[
+                SegmentStatus(
+                    kind=segment.kind,
+                    rows=segment.rows,
+                    dead=segment.rows - segment.live,
+                    bytes=segment.bytes,
+                    usable=segment.usable,
+                )
+                for segment in index.segments
+            ],
+        )
+        for index in collection.index_info()
+    ]
+    return CollectionStatus(
+        name=collection.name, points=points, bytes=collection.disk_bytes(), indexes=indexes
+    )
+
+
+def _devices() -> list[DeviceStatus]:
     torch = sys.modules.get("torch")  # not imported for this alone
     if torch is None or not torch.cuda.is_available():
-        return {}
-    count = torch.cuda.device_count()
-    return {f"cuda:{index}": torch.cuda.memory_allocated(index) for index in range(count)}
+        return [DeviceStatus(name="cpu", memory_used=None, memory_total=None)]
+    return [
+        DeviceStatus(
+            name=f"cuda:{index}",
+            memory_used=torch.cuda.memory_allocated(index),
+            memory_total=torch.cuda.get_device_properties(index).total_memory,
+        )
+        for index in range(torch.cuda.device_count())
+    ]
+
+
+def _existing(service: Service) -> str:
+    """The data folder, or the folder where it will be."""
+    data = service.installation.settings.data.absolute()
+    return str(next(path for path in (data, *data.parents) if path.exists()))

@@ -4,7 +4,7 @@ import hashlib
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -15,9 +15,10 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from api.offload import Lane
-from api.problems import Refusal
+from api.problems import CLOSE, Refusal
 
 CHUNK = 1024 * 1024  # bytes gathered before they go to the disk
+SPARE = 64 * CHUNK  # bytes beyond twice the limit that are read of a file, so that it fails alone
 STALE = 24 * 3600  # seconds after which what a crash left behind is removed
 
 
@@ -31,10 +32,14 @@ class UploadLimits:
 
 @dataclass
 class Upload:
-    """One file as it arrived; where it was `too_large`, nothing of it was kept."""
+    """One file as it arrived; where it was `too_large`, nothing of it was kept.
+
+    `id` is the client's own for it, empty where it has none.
+    """
 
     name: str
     path: Path
+    id: str = ""
     size: int = 0
     too_large: bool = False
     digest: Any = field(default_factory=hashlib.sha256)
@@ -47,7 +52,7 @@ class Upload:
     @property
     def asset(self) -> str:
         """The URI it is known by once it is kept."""
-        return f"media:{self.content_hash}"
+        return f"id:{self.id}" if self.id else f"media:{self.content_hash}"
 
 
 @asynccontextmanager
@@ -58,12 +63,27 @@ async def received(
 
     Raises `Refusal` (413, 415, 422) for a request that is not a whole form of files.
     """
-    form = _Form(_boundary(request), folder / secrets.token_hex(8), limits)
-    try:
-        await _read(request, form, lane)
-        yield form.uploads
-    finally:
-        await lane(form.discard)
+    boundary = _boundary(request)
+    async with _incoming(folder, limits, lane) as incoming:
+        form = _Form(boundary, incoming)
+        await _read(request, form.feed, lane)
+        form.check()
+        yield incoming.uploads
+
+
+@asynccontextmanager
+async def received_file(
+    request: Request, id_: str, folder: Path, limits: UploadLimits, lane: Lane
+) -> AsyncIterator[Upload]:
+    """The body as the file with the client's id `id_`, in `folder` while the context lasts.
+
+    Raises `Refusal` (413, 422).
+    """
+    async with _incoming(folder, limits, lane) as incoming:
+        await lane(incoming.begin, id_, id_)
+        await _read(request, incoming.write, lane)
+        await lane(incoming.close)
+        yield incoming.uploads[0]
 
 
 def sweep(folder: Path) -> None:
@@ -74,16 +94,24 @@ def sweep(folder: Path) -> None:
                 shutil.rmtree(left)
 
 
-async def _read(request: Request, form: "_Form", lane: Lane) -> None:
-    request.state.body.limit = float("inf")  # each file has its own limit instead
+@asynccontextmanager
+async def _incoming(folder: Path, limits: UploadLimits, lane: Lane) -> AsyncIterator["_Incoming"]:
+    incoming = _Incoming(folder / secrets.token_hex(8), limits)
+    try:
+        yield incoming
+    finally:
+        await lane(incoming.discard)
+
+
+async def _read(request: Request, take: Callable[[bytes], None], lane: Lane) -> None:
+    request.state.body.take_file()
     pending = bytearray()
     async for chunk in request.stream():
         pending += chunk
         if len(pending) >= CHUNK:
-            await lane(form.feed, bytes(pending))
+            await lane(take, bytes(pending))
             pending.clear()
-    await lane(form.feed, bytes(pending))
-    form.check()
+    await lane(take, bytes(pending))
 
 
 def _boundary(request: Request) -> bytes:
@@ -93,16 +121,62 @@ def _boundary(request: Request) -> bytes:
     return options[b"boundary"]
 
 
-class _Form:
-    """Writes the files of one form as their bytes come in."""
+class _Incoming:
+    """Files of one request on their way to the disk, in a folder of its own."""
 
-    def __init__(self, boundary: bytes, folder: Path, limits: UploadLimits) -> None:
+    def __init__(self, folder: Path, limits: UploadLimits) -> None:
         self.uploads: list[Upload] = []
         self._folder = folder
         self._limits = limits
+        self._file: BinaryIO | None = None
+
+    def begin(self, name: str, id_: str = "") -> None:
+        """The next file; raises `Refusal` (413) where there are too many."""
+        if len(self.uploads) == self._limits.files:
+            raise Refusal(
+                413, "too-many-files", f"at most {self._limits.files} files can be sent at once"
+            )
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / str(len(self.uploads))
+        self._file = path.open("xb")
+        self.uploads.append(Upload(name, path, id_))
+
+    def write(self, data: bytes) -> None:
+        """More of it. What is too large is not kept; raises `Refusal` (413) where it has no end."""
+        upload, limit = self.uploads[-1], self._limits.file_bytes
+        upload.size += len(data)
+        if upload.size > limit and not upload.too_large:
+            upload.too_large = True
+            self.close()
+            upload.path.unlink()
+        if upload.size > 2 * limit + SPARE:
+            raise Refusal(
+                413, "too-large", f"a file is far larger than the {limit:,} bytes taken", CLOSE
+            )
+        if self._file:
+            self._file.write(data)
+            upload.digest.update(data)
+
+    def close(self) -> None:
+        """It is over."""
+        if self._file:
+            self._file.close()
+            self._file = None
+
+    def discard(self) -> None:
+        """Remove what is left."""
+        with suppress(OSError):  # of bytes that no longer fit on the disk
+            self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+
+class _Form:
+    """Takes the files out of one form as its bytes come in."""
+
+    def __init__(self, boundary: bytes, incoming: _Incoming) -> None:
+        self._incoming = incoming
         self._name = self._value = b""
         self._headers: dict[bytes, bytes] = {}
-        self._file: BinaryIO | None = None
         self._whole = False
         try:
             self._parser = MultipartParser(
@@ -115,7 +189,7 @@ class _Form:
                     "on_header_end": self._on_header_end,
                     "on_headers_finished": self._on_headers_finished,
                     "on_part_data": self._on_part_data,
-                    "on_part_end": self._on_part_end,
+                    "on_part_end": incoming.close,
                     "on_end": self._on_end,
                 },
             )
@@ -131,12 +205,8 @@ class _Form:
     def check(self) -> None:
         if not self._whole:
             raise Refusal(422, "malformed-form", "the multipart form is cut short")
-        if not self.uploads:
+        if not self._incoming.uploads:
             raise Refusal(422, "no-files", "the form holds no file")
-
-    def discard(self) -> None:
-        self._close()
-        shutil.rmtree(self._folder, ignore_errors=True)
 
     def _on_part_begin(self) -> None:
         self._headers = {}
@@ -157,39 +227,13 @@ class _Form:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
         if b"filename" not in options:
             raise Refusal(422, "not-a-file", "every part of the form must be a file with a name")
-        if len(self.uploads) == self._limits.files:
-            raise Refusal(
-                413, "too-many-files", f"at most {self._limits.files} files can be sent at once"
-            )
-        self._begin(clean_name(options[b"filename"].decode("utf-8", "replace")))
-
-    def _begin(self, name: str) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / str(len(self.uploads))
-        self._file = path.open("xb")
-        self.uploads.append(Upload(name, path))
+        self._incoming.begin(clean_name(options[b"filename"].decode("utf-8", "replace")))
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        upload = self.uploads[-1]
-        upload.size += end - start
-        if upload.size > self._limits.file_bytes and not upload.too_large:
-            upload.too_large = True
-            self._close()
-            upload.path.unlink()
-        if self._file:
-            self._file.write(data[start:end])
-            upload.digest.update(data[start:end])
-
-    def _on_part_end(self) -> None:
-        self._close()
+        self._incoming.write(data[start:end])
 
     def _on_end(self) -> None:
         self._whole = True
-
-    def _close(self) -> None:
-        if self._file:
-            self._file.close()
-            self._file = None
 
 
 def clean_name(name: str) -> str:

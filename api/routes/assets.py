@@ -3,13 +3,13 @@
 from itertools import islice
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import edits
-from api.schemas import AssetOut, AssetPage, UploadReport
+from api.schemas import AssetOut, AssetPage, UploadItem, UploadReport
 from api.security import requires
 from api.service import ServiceDep
-from api.uploads import received
+from api.uploads import received, received_file
 from indexer import Collection
 from indexer.ledger import Status
 
@@ -30,6 +30,16 @@ FORM = {
         },
     }
 }
+
+
+FILE = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+    }
+}
+ID = r"^[A-Za-z0-9_.-]{1,128}$"
+AssetId = Annotated[str, Path(pattern=ID, description="Of your own.", examples=["sku-4711"])]
 
 
 @router.post("", openapi_extra=FORM, dependencies=[requires("write")])
@@ -55,6 +65,44 @@ async def list_assets(
 ) -> AssetPage:
     """What ingestion did with each file, in the order of their URIs."""
     return await service.queries(lambda: _page(service.open(name), status, after, limit))
+
+
+@router.put(
+    "/{id}",
+    openapi_extra=FILE,
+    dependencies=[requires("write")],
+    responses={201: {"model": UploadItem, "description": "There was none of that id."}},
+)
+async def put_asset(
+    name: str,
+    id: AssetId,  # noqa: A002 - the field's word for it
+    request: Request,
+    service: ServiceDep,
+    response: Response,
+) -> UploadItem:
+    """Make an image or a video the content of an id of your own, in place of what it had.
+
+    The body is the file itself. The same again changes nothing; a file that cannot be used neither.
+    """
+    collection = await service.queries(service.open, name)
+    limits, folder = service.upload_limits, service.incoming
+    async with received_file(request, id, folder, limits, service.writes) as upload:
+        item, is_new = await service.writes(service.intake.put, collection, upload)
+    response.status_code = 201 if is_new else 200
+    return item
+
+
+@router.get("/{id}")
+async def get_asset(name: str, id: AssetId, service: ServiceDep) -> AssetOut:  # noqa: A002
+    """What ingestion did with the file of an id of your own."""
+    row = await service.queries(lambda: edits.find_asset(service.open(name), f"id:{id}"))
+    return AssetOut.model_validate(row, from_attributes=True)
+
+
+@router.delete("/{id}", status_code=204, dependencies=[requires("write")])
+async def delete_asset_by_id(name: str, id: AssetId, service: ServiceDep) -> None:  # noqa: A002
+    """Forget the file of an id of your own, with all its points."""
+    await service.writes(edits.delete_asset, service.installation, name, f"id:{id}")
 
 
 @router.delete("", status_code=204, dependencies=[requires("write")])

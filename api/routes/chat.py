@@ -13,6 +13,7 @@ from api.chat.said import Resolved
 from api.chat.schemas import ChatRequest, Chunk, ModelInfo, ModelList
 from api.heads import NotConfigured
 from api.problems import Refusal, openai_error
+from api.refusals import refusals
 from api.service import Service, ServiceDep
 
 router = APIRouter(prefix="/v1", tags=["chat"])
@@ -28,7 +29,9 @@ async def list_models(service: ServiceDep) -> ModelList:
     return ModelList(data=models)
 
 
-@router.post("/chat/completions", response_class=JSONResponse)
+@router.post(
+    "/chat/completions", response_class=JSONResponse, responses=refusals(404, 409, 410, 501, 502)
+)
 async def complete(request: ChatRequest, service: ServiceDep) -> Response:
     """Answer a question about pictures, stored points, or what a collection holds.
 

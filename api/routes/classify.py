@@ -6,6 +6,7 @@ from fastapi import APIRouter, Request
 
 from api.classification import classify
 from api.queries import FORM, JSON, read_picture
+from api.refusals import refusals
 from api.schemas import ClassifyAnswer, ClassifyRequest
 from api.service import ServiceDep
 
@@ -27,7 +28,7 @@ BODY = {
 }
 
 
-@router.post("/classify", openapi_extra=BODY)
+@router.post("/classify", openapi_extra=BODY, responses=refusals(404, 409))
 async def classify_picture(request: Request, service: ServiceDep) -> ClassifyAnswer:
     """Which labels fit a picture, or a stored point: by texts about them, or by a trained probe.
 

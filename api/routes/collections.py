@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 
 from api import retention
 from api.fields import fields
+from api.refusals import refusals
 from api.routes.points import Kinds, of_kinds
 from api.schemas import (
     CollectionDetail,
@@ -30,7 +31,7 @@ async def list_collections(service: ServiceDep) -> CollectionList:
     return await service.queries(_list, service)
 
 
-@router.post("", status_code=201, dependencies=[requires("admin")])
+@router.post("", status_code=201, dependencies=[requires("admin")], responses=refusals(409))
 async def create_collection(
     new: NewCollection, service: ServiceDep, response: Response
 ) -> CollectionDetail:

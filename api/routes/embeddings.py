@@ -6,19 +6,20 @@ from typing import Any
 from fastapi import APIRouter
 
 from api.embeddings import EmbeddingsRequest, RerankRequest, embed, rerank
+from api.refusals import refusals
 from api.service import ServiceDep
 
 router = APIRouter(tags=["embeddings"])
 
 
-@router.post("/v1/embeddings")
+@router.post("/v1/embeddings", responses=refusals(404))
 async def create_embeddings(request: EmbeddingsRequest, service: ServiceDep) -> dict[str, Any]:
     """Vectors of texts and pictures, by the encoder of this installation."""
     return await service.queries(embed, service, request)
 
 
-@router.post("/v1/rerank")
-@router.post("/v2/rerank")
+@router.post("/v1/rerank", responses=refusals(404))
+@router.post("/v2/rerank", responses=refusals(404))
 async def rerank_documents(request: RerankRequest, service: ServiceDep) -> dict[str, Any]:
     """Texts and pictures in the order of their relevance to a query, scores from 0 to 1."""
     results = await service.queries(rerank, service, request)

@@ -1,12 +1,13 @@
-"""`/livez` and `/readyz`, open to probes; `/metrics` for Prometheus."""
+"""`/livez` and `/readyz`, open to probes; `/v1/status` for people, `/metrics` for Prometheus."""
 
 from fastapi import APIRouter, Response
 
 from api.metrics import TYPE
 from api.problems import Refusal
+from api.refusals import refusals
 from api.schemas import Health, Readiness
 from api.service import ServiceDep
-from api.status import gauges
+from api.status import ServiceStatus, gauges, status
 
 router = APIRouter(tags=["health"])
 
@@ -17,13 +18,19 @@ async def alive() -> Health:
     return Health(status="alive")
 
 
-@router.get("/readyz")
+@router.get("/readyz", responses=refusals(503))
 async def ready(service: ServiceDep) -> Readiness:
     """Whether the model is loaded, and which auxiliary ones are."""
     if not service.ready:
         raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
     lost = sum(encoder.deaths for encoder in service.installation.encoders)
     return Readiness(status="ready", heads=service.heads.loaded, workers_replaced=lost)
+
+
+@router.get("/v1/status")
+async def show_status(service: ServiceDep) -> ServiceStatus:
+    """How the service stands, for people: queues, collections and their indexes, device, disk."""
+    return await service.queries(status, service)
 
 
 @router.get(

@@ -8,8 +8,10 @@ from fastapi import APIRouter, Path, Query, Request
 from starlette.responses import FileResponse, Response
 
 from api import edits
+from api.etags import not_modified
 from api.media import Gone, content_type
 from api.problems import Refusal
+from api.refusals import BAD_RANGES, refusals
 from api.schemas import (
     Count,
     CountRequest,
@@ -31,6 +33,8 @@ CACHE = "private, max-age=600, stale-while-revalidate=86400"
 PointId = Annotated[UUID, Path(description="A point's id.")]
 Kinds = Annotated[list[Kind] | None, Query(description="Only these kinds.")]
 PICTURE = {"content": {"image/webp": {}}, "description": "The picture."}
+SAME = {"description": "What `If-None-Match` names is what there is."}
+INSTEAD = {"content": {"image/webp": {}}, "description": "Its thumbnail, or a problem."}
 FILE = {"content": {"application/octet-stream": {}}, "description": "The file, or a range of it."}
 
 
@@ -81,7 +85,11 @@ async def get_point(name: str, point: PointId, service: ServiceDep) -> PointOut:
 
 
 @router.head("/{point}/thumbnail", include_in_schema=False)
-@router.get("/{point}/thumbnail", response_class=Response, responses={200: PICTURE})
+@router.get(
+    "/{point}/thumbnail",
+    response_class=Response,
+    responses={200: PICTURE, 304: SAME, **refusals(410, 415, 507)},
+)
 async def get_thumbnail(
     name: str, point: PointId, service: ServiceDep, request: Request, size: Size = "grid"
 ) -> Response:
@@ -93,10 +101,16 @@ async def get_thumbnail(
 
 
 @router.head("/{point}/original", include_in_schema=False)
-@router.get("/{point}/original", response_class=Response, responses={200: FILE})
-async def get_original(name: str, point: PointId, service: ServiceDep) -> Response:
+@router.get(
+    "/{point}/original",
+    response_class=Response,
+    responses={200: FILE, 206: FILE, 304: SAME, **BAD_RANGES, 410: INSTEAD},
+)
+async def get_original(
+    name: str, point: PointId, service: ServiceDep, request: Request
+) -> Response:
     """The file itself, in ranges if asked; 410 and the thumbnail where it changed or vanished."""
-    return await service.media(_original, service, name, point)
+    return await service.media(_original, service, name, point, request)
 
 
 def _page(
@@ -125,23 +139,26 @@ def _out(record: Record) -> PointOut:
 def _thumbnail(service: Service, name: str, point: UUID, size: Size, request: Request) -> Response:
     path = service.thumbnails.get(service.stored.record(name, point), size)
     headers = {"Cache-Control": CACHE, "ETag": f'"{path.stem}"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
-        return Response(status_code=304, headers=headers)
-    return FileResponse(path, 200, headers, "image/webp", stat_result=path.stat())
+    if same := not_modified(request, headers):
+        return same
+    return Response(path.read_bytes(), 200, headers, "image/webp")
 
 
-def _original(service: Service, name: str, point: UUID) -> Response:
+def _original(service: Service, name: str, point: UUID, request: Request) -> Response:
     record = service.stored.record(name, point)
     try:
         original = service.originals.find(record)
     except Gone as error:
         return _instead(service, record, error)
+    headers = {"Cache-Control": CACHE, "ETag": f'"{record.payload.get("content_hash", point)}"'}
+    if same := not_modified(request, headers):
+        return same
     shown = str(record.payload.get("name", point))
-    kind = content_type(shown)
+    kind = content_type(shown, str(record.payload.get("format", "")))
     return FileResponse(
         original.path,
         200,
-        {"Cache-Control": CACHE},
+        headers,
         kind,
         filename=shown,
         stat_result=original.status,

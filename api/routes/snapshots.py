@@ -7,6 +7,7 @@ from fastapi import APIRouter, Response
 from starlette.responses import FileResponse
 
 from api.problems import Refusal
+from api.refusals import BAD_RANGES
 from api.routes.collections import detail
 from api.schemas import CollectionDetail, RestoreRequest, Snapshot, SnapshotList
 from api.security import requires
@@ -35,7 +36,11 @@ async def list_snapshots(service: ServiceDep) -> SnapshotList:
     return await service.queries(_list, _snapshots(service))
 
 
-@router.get("/v1/snapshots/{snapshot}", response_class=Response, responses={200: TAR})
+@router.get(
+    "/v1/snapshots/{snapshot}",
+    response_class=Response,
+    responses={200: TAR, 206: TAR, **BAD_RANGES},
+)
 async def download_snapshot(snapshot: str, service: ServiceDep) -> Response:
     """The file itself."""
     path = await service.queries(_find, service, snapshot)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from api.queries import FORM, JSON, read_picture
+from api.refusals import refusals
 from api.schemas import CaptionAnswer, PictureRequest, SegmentAnswer
 from api.service import ServiceDep
 from api.vision import caption, segment
@@ -26,10 +27,16 @@ BODY: dict[str, Any] = {
         },
     }
 }
+REFUSED = refusals(403, 404, 409, 410, 501)
 PICTURE = {"description": "JSON, or the picture asked for.", "content": {"image/png": {}}}
 
 
-@router.post("/segment", openapi_extra=BODY, response_model=SegmentAnswer, responses={200: PICTURE})
+@router.post(
+    "/segment",
+    openapi_extra=BODY,
+    response_model=SegmentAnswer,
+    responses={200: PICTURE, **REFUSED},
+)
 async def segment_picture(
     request: Request,
     service: ServiceDep,
@@ -46,7 +53,7 @@ async def segment_picture(
     return Response(found.png(answer), media_type="image/png")
 
 
-@router.post("/caption", openapi_extra=BODY)
+@router.post("/caption", openapi_extra=BODY, responses=REFUSED)
 async def caption_picture(request: Request, service: ServiceDep) -> CaptionAnswer:
     """A sentence about a picture, in English, by InternVL-G."""
     asked = await read_picture(request, PictureRequest)

@@ -34,9 +34,16 @@ def usage(engine: Engine, folder: Path) -> Usage:
             4 * dims[name] * int((~vectors.rows.alive).sum())
             for name, vectors in snapshot.view.vectors.items()
         )
-    return Usage(
-        alive, dead, _bytes(folder, f"{FILE}*"), _bytes(folder / FOLDER, "*.f32"), dead_bytes
-    )
+    return Usage(alive, dead, *_sizes(folder), dead_bytes)
+
+
+def disk_bytes(folder: Path) -> int:
+    """Of the database with its log and the raw vectors, which is quick to tell."""
+    return sum(_sizes(folder))
+
+
+def _sizes(folder: Path) -> tuple[int, int]:
+    return _bytes(folder, f"{FILE}*"), _bytes(folder / FOLDER, "*.f32")
 
 
 def _bytes(folder: Path, pattern: str) -> int:

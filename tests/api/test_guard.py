@@ -20,6 +20,19 @@ def test_answers_about_data_are_not_stored(client: httpx.Client) -> None:
     assert client.get("/v1/collections").headers["cache-control"] == "no-store"
 
 
+def test_text_is_compressed_and_media_are_not(client: httpx.Client) -> None:
+    assert client.get("/openapi.json").headers["content-encoding"] == "gzip"
+    assert client.get("/static/main.js").headers["content-encoding"] == "gzip"
+    plainly = client.get("/openapi.json", headers={"accept-encoding": "identity"})
+    assert "content-encoding" not in plainly.headers
+    assert plainly.headers["vary"] == "Accept-Encoding"
+    points = client.get("/v1/collections/colours/points").json()["points"]
+    for what in ("thumbnail", "original"):
+        answer = client.get(f"/v1/collections/colours/points/{points[0]['id']}/{what}")
+        assert "content-encoding" not in answer.headers
+        assert int(answer.headers["content-length"]) == len(answer.content)
+
+
 def test_request_ids(client: httpx.Client) -> None:
     first, second = (client.get("/livez").headers["x-request-id"] for _ in range(2))
     assert first != second

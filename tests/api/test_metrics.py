@@ -7,16 +7,20 @@ import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from uuid import uuid4
 
 import httpx
+import numpy as np
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from api.logs import JsonFormatter, access
 from encoders import Vectors
 from encoders.fake import FakeEncoder
+from indexer import LocalCollection, Point
 from tests.api.server import Served, serving
 from tests.api.test_batching import eventually
+from tests.media import encoded, plain
 
 SEARCH = "/v1/collections/default/search"
 
@@ -66,9 +70,37 @@ def test_requests_and_stages_are_counted(served: Served) -> None:
     assert sample(served, "polylens_requests_total", status="404") == 1
     assert sample(served, "polylens_request_seconds_count", route=route) == 3
     assert sample(served, "polylens_stage_seconds_count", stage="forward") >= 1
-    assert sample(served, "polylens_stage_seconds_count", stage="retrieve") == 3
+    assert sample(served, "polylens_stage_seconds_count", stage="search") == 3
+    assert sample(served, "polylens_stage_seconds_count", stage="serialise") == 3
     assert sample(served, "polylens_collection_points", collection="default") == 0
     assert sample(served, "polylens_queue_depth", encoder="fake") == 0
+
+
+def test_the_stages_of_a_search_by_picture(served: Served) -> None:
+    picture = {"image": ("red.png", encoded(plain("red"), "PNG"))}
+    assert served.client.post(SEARCH, files=picture).status_code == 200
+    assert sample(served, "polylens_stage_seconds_count", stage="preprocess") == 2
+
+
+def test_how_it_stands(served: Served) -> None:
+    store = served.installation.store.open("default")
+    assert isinstance(store, LocalCollection)
+    rows = np.eye(48, dtype=np.float32)
+    store.upsert([Point(uuid4(), "a:", {"default": row}) for row in rows])
+    store.seal()
+    now = served.client.get("/v1/status").json()
+    [collection] = now["collections"]
+    [index] = collection["indexes"]
+    [segment] = index["segments"]
+    assert (collection["name"], collection["points"], index["unsealed"]) == ("default", 48, 0)
+    assert (segment["rows"], segment["usable"]) == (48, True)
+    assert collection["bytes"] >= 48 * 48 * 4
+    assert now["encoders"][0]["name"] == "fake"
+    assert 0 < now["disk"]["free"] < now["disk"]["total"]
+    assert now["ready"]
+    assert sample(served, "polylens_segments", collection="default", state="usable") == 1
+    assert sample(served, "polylens_unsealed_points", collection="default") == 0
+    assert sample(served, "polylens_disk_free_bytes") > 0
 
 
 def test_a_gauge_forgets_what_is_gone(served: Served) -> None:

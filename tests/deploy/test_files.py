@@ -9,8 +9,11 @@ import pytest
 import yaml
 from compose_spec import PyCompose
 
+from api.app import create_app
+from api.installation import Installation
 from api.metrics import Metrics
 from api.settings import Settings
+from api.status import gauges
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = [ROOT / "docker-compose.yml", ROOT / "deploy" / "qdrant-cluster.yml"]
@@ -70,13 +73,13 @@ def test_dockerfiles_copy_what_is_there_and_do_not_run_as_root(path: Path) -> No
     assert any(line.startswith("HEALTHCHECK") for line in lines)
 
 
-def test_the_dashboard_asks_for_metrics_that_exist() -> None:
+def test_the_dashboard_asks_for_metrics_that_exist(tmp_path: Path) -> None:
     metrics = Metrics()
     metrics.answered("GET", "/", 200, 0.1)
     metrics.timed("forward", 0.1)
-    known = set(re.findall(r"^(polylens_\w+)", metrics.export({}).decode(), re.MULTILINE))
-    gauges = re.findall(r'"(\w+)": \(', (ROOT / "api/status.py").read_text())
-    known |= {f"polylens_{name}" for name in gauges}
+    known = set(re.findall(r"^(polylens_\w+)", metrics.export([]).decode(), re.MULTILINE))
+    service = create_app(Installation(Settings(data=tmp_path))).state.service
+    known |= {f"polylens_{gauge.name}" for gauge in gauges(service)}
     dashboard = json.loads((ROOT / "deploy/grafana/polylens.json").read_text())
     asked = {
         name

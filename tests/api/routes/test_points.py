@@ -95,6 +95,17 @@ def test_original(client: httpx.Client, photos: Path) -> None:
     assert answer.headers["content-disposition"] == 'inline; filename="red.jpg"'
 
 
+@pytest.mark.parametrize("what", ["thumbnail", "original"])
+def test_what_a_client_has_is_not_sent_again(client: httpx.Client, what: str) -> None:
+    url = f"{POINTS}/{point_of(client, 'red.jpg')['id']}/{what}"
+    etag = client.get(url).headers["etag"]
+    for known in (etag, f"W/{etag}", f'"other", {etag}', "*"):
+        again = client.get(url, headers={"if-none-match": known})
+        assert (again.status_code, again.content) == (304, b"")
+        assert again.headers["etag"] == etag
+    assert client.get(url, headers={"if-none-match": '"other"'}).status_code == 200
+
+
 def test_ranges_of_a_video(client: httpx.Client, photos: Path) -> None:
     url = f"{POINTS}/{point_of(client, 'film.mp4')['id']}/original"
     whole = (photos / "film.mp4").read_bytes()
