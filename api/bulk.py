@@ -18,9 +18,11 @@ from ingestion import (
     VideoOptions,
     belongs,
     distinct,
+    find_duplicates,
     forget,
     ingest,
     plan,
+    record_duplicates,
     vanished,
 )
 from ingestion.estimate import estimated_seconds
@@ -51,6 +53,8 @@ class Bulk:
     ) -> None:
         self.name = installation.settings.collection
         self.job: int | None = None
+        self.copies = 0
+        """How many pictures and videos look like better ones, where that was looked at."""
         self._installation = installation
         self._sources = sources
         self._options = options
@@ -78,7 +82,10 @@ class Bulk:
         journal = Journal(self._installation.settings.data)
         with journal.begin(self.name, uris, _told(self._options), encoder.info.name) as job:
             self.job = job.id
-            yield from job.noted(ingest(items, encoder, collection, self._options))
+            for step in job.noted(ingest(items, encoder, collection, self._options)):
+                if step.final and step.points:
+                    self._compare(collection)
+                yield step
 
     def tidied(self, *, prune: bool) -> int:
         """How many assets with points are gone; with `prune` they are forgotten.
@@ -88,7 +95,10 @@ class Bulk:
         collection = self._collection()
         gone = list(vanished(collection.ledger, self._sources, self._seen))
         forget(collection, (row.asset for row in gone if prune or not row.points))
-        return sum(row.points > 0 for row in gone)
+        had_points = sum(row.points > 0 for row in gone)
+        if prune and had_points:
+            self._compare(collection)
+        return had_points
 
     def left_out(self) -> Iterator[LedgerRow]:
         """What failed or was skipped of all that was listed, in this run or an earlier one."""
@@ -104,6 +114,13 @@ class Bulk:
             if found.collection_points == found.ledger_points:
                 break
         return found
+
+    def _compare(self, collection: Collection) -> None:
+        """Note what looks the same, now that there is more or less of it."""
+        if self._installation.settings.near_duplicates:
+            groups = find_duplicates(collection)
+            record_duplicates(collection, groups)
+            self.copies = sum(len(group.others) for group in groups)
 
     def _items(self) -> Iterator[Item]:
         """Raises `NothingFound` at once."""

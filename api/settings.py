@@ -164,6 +164,12 @@ class Settings(BaseSettings):
         False, description="Look at no frames of videos but key frames: many times faster."
     )
 
+    near_duplicates: bool = Field(
+        True,
+        description="Compare what looks the same after each ingestion, and record it as "
+        "duplicate_of.",
+    )
+
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
     log_format: Literal["text", "json"] = Field("text", description="How the log is written.")

@@ -6,6 +6,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from ingestion.dryrun import Plan as Plan
     from ingestion.dryrun import plan as plan
+    from ingestion.duplicates import Copy as Copy
+    from ingestion.duplicates import Group as Group
+    from ingestion.duplicates import find_duplicates as find_duplicates
+    from ingestion.duplicates import record_duplicates as record_duplicates
     from ingestion.errors import BadManifest as BadManifest
     from ingestion.errors import DecoderLost as DecoderLost
     from ingestion.errors import DecoderUnfit as DecoderUnfit
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "dryrun": "Plan plan",
+    "duplicates": "Copy Group find_duplicates record_duplicates",
     "errors": "BadManifest DecoderLost DecoderUnfit EncodingStopped IngestError MediaError "
     "NothingFound NotMedia PathNotFound",
     "filling": "backfill",

@@ -13,7 +13,10 @@ OF_MEDIA = frozenset(
     ("width", "height", "format", "codec", "duration", "start", "end", "frame", "phash",
      "taken", "camera", "location")
 )  # fmt: skip
-OURS = (OF_FILES | OF_MEDIA) - {"taken", "camera", "location", "name", "folder"}
+DUPLICATE_OF = "duplicate_of"
+"""The asset that a picture looks the same as; said of it once all are there to be compared."""
+
+OURS = (OF_FILES | OF_MEDIA | {DUPLICATE_OF}) - {"taken", "camera", "location", "name", "folder"}
 """What no source may say otherwise."""
 TITLE = 80  # letters of a text that stand for its name
 

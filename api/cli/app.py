@@ -17,6 +17,7 @@ from pydantic_settings import SettingsError
 from api.cli.classify import classify
 from api.cli.demo import demo
 from api.cli.doctor import doctor
+from api.cli.duplicates import duplicates
 from api.cli.evaluate import evaluate
 from api.cli.index import index
 from api.cli.ingest import ingest
@@ -42,7 +43,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, ingest, search, serve, classify, segment, models, doctor, plan):
+for command in (
+    demo, ingest, search, serve, classify, segment, duplicates, models, doctor, plan
+):  # fmt: skip
     app.command()(command)
 app.command("eval")(evaluate)
 app.add_typer(index, name="index")

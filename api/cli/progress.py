@@ -63,6 +63,8 @@ def show_end(bulk: "Bulk", points: "Reconciled", gone: int, *, pruned: bool) -> 
         )
     else:
         console.print(f"{held} points in {where}: {accounted} by its ledger, the others by hand")
+    if bulk.copies:
+        console.print(f"{bulk.copies} look like others that are better: polylens duplicates")
     if gone and pruned:
         console.print(f"{gone} files are gone, and forgotten")
     elif gone:
