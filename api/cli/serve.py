@@ -48,8 +48,8 @@ def serve(
             app = create_app(polylens)
         except InsecureSettings as error:
             raise typer.BadParameter(str(error)) from error
-        configure(as_json=settings.log_format == "json", requests=settings.log_requests)
         with _listen(settings.host, settings.port) as listener:
+            configure(as_json=settings.log_format == "json", requests=settings.log_requests)
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             port = listener.getsockname()[1]
             typer.echo(f"polylens is at http://{shown}:{port}/ (Ctrl+C stops it)")

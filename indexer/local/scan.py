@@ -32,7 +32,7 @@ def scan(vectors: Vectors, query: Floats, wanted: Bools, limit: int, first: int 
     for start, block in zip(vectors.starts - first, vectors.blocks.values(), strict=True):
         skipped = max(0, -start)
         if skipped < len(block):
-            np.dot(block[skipped:], query, out=scores[start + skipped : start + len(block)])
+            _dot(block[skipped:], query, scores[start + skipped : start + len(block)])
     if count < len(wanted):
         scores[~wanted] = -np.inf
     return _best(scores, query, limit) + first
@@ -62,8 +62,15 @@ def _gathered_scores(vectors: Vectors, query: Floats, positions: Ints) -> Floats
     scores = np.empty(len(positions), np.float32)
     for start in range(0, len(positions), _GATHER_ROWS):
         part = slice(start, start + _GATHER_ROWS)
-        np.dot(vectors.gather(positions[part]), query, out=scores[part])
+        _dot(vectors.gather(positions[part]), query, scores[part])
     return scores
+
+
+def _dot(rows: Floats, query: Floats, scores: Floats) -> None:
+    # Some processors' BLAS kernels say "invalid value" of padding that is in no result; whether the
+    # results are finite is looked at by itself.
+    with np.errstate(invalid="ignore"):
+        np.dot(rows, query, out=scores)
 
 
 def _best(scores: Floats, query: Floats, limit: int) -> Ints:

