@@ -110,6 +110,30 @@ def _hugging_face(name: str) -> Source:
     return Source((_renamed(name, _HUGGING_FACE),))
 
 
+def experts(layout: Layout, config: PreTrainedConfig) -> Layout:
+    """A layout with a mixture of experts: stored one by one, held in one tensor for all of them."""
+    parts = {"gate_up_proj": ("gate_proj", "up_proj"), "down_proj": ("down_proj",)}
+
+    def joined(name: str) -> Source:
+        found = re.fullmatch(r"(.*\.mlp\.experts)\.(gate_up_proj|down_proj)", name)
+        if found is None:
+            return layout(name)
+        of_each = parts[found[2]]
+        names = (
+            layout(f"{found[1]}.{number}.{part}.weight").names[0]
+            for number in range(config.num_experts)
+            for part in of_each
+        )
+
+        def make(*stored: Tensor) -> Tensor:
+            rows = torch.stack(stored)
+            return rows.view(config.num_experts, -1, rows.shape[-1])
+
+        return Source(tuple(names), make)
+
+    return joined
+
+
 @dataclass(frozen=True)
 class Made(Stored):
     """One of our tensors; `file` and `name` are those of the first of its parts."""

@@ -6,7 +6,7 @@ import torch
 
 from encoders.devices import first_device, parse_dtype
 from encoders.heads.chat.config import read_chat_config
-from encoders.heads.chat.layouts import Layout, catalogue_of, hugging_face, internlm2, same
+from encoders.heads.chat.layouts import Layout, catalogue_of, experts, hugging_face, internlm2, same
 from encoders.heads.chat.model import ChatConfig, ChatModel, settle_rotary
 from encoders.internvl.attention import choose_attention, require_attention
 from encoders.internvl.config import read_json
@@ -28,7 +28,10 @@ def load_chat(folder: Path, device: str | None = None, dtype: str | None = None)
         model = ChatModel(config, attend)
     settle_rotary(model)
     stored = Catalogue.of(open_checkpoint(folder))
-    catalogue = catalogue_of(stored, shapes_of(model), _layout(folder, config))
+    layout = _layout(folder, config)
+    if hasattr(config.language, "num_experts"):
+        layout = experts(layout, config.language)
+    catalogue = catalogue_of(stored, shapes_of(model), layout)
     load_weights(model, catalogue, Site(place, place), number, known=())
     return model
 

@@ -11,10 +11,10 @@ import torch
 from numpy.typing import NDArray
 from safetensors.torch import load_file, save_file
 from transformers import (
+    AutoConfig,
     InternVLConfig,
     InternVLForConditionalGeneration,
     InternVLVisionConfig,
-    Qwen2Config,
 )
 
 from encoders import CheckpointError
@@ -139,9 +139,14 @@ def test_places_must_be_as_many_as_image_tokens(model: ChatModel, expected: Numb
         model.embed(ids, None, int(expected["img_context_token_id"]))
 
 
-@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize(
+    ("language", "tied"),
+    [("qwen2", False), ("qwen2", True), ("qwen3", False), ("qwen3_moe", False), ("llama", False)],
+)
 @torch.inference_mode()
-def test_checkpoints_of_transformers_own_classes(tmp_path: Path, *, tied: bool) -> None:
+def test_checkpoints_of_transformers_own_classes(
+    tmp_path: Path, language: str, *, tied: bool
+) -> None:
     torch.manual_seed(4)
     vision = InternVLVisionConfig(
         hidden_size=32,
@@ -154,8 +159,13 @@ def test_checkpoints_of_transformers_own_classes(tmp_path: Path, *, tied: bool) 
         use_qk_norm=tied,
         norm_type="rms_norm" if tied else "layer_norm",
     )
-    text = Qwen2Config(
+    text = AutoConfig.for_model(
+        language,
         hidden_size=48,
+        head_dim=12,
+        moe_intermediate_size=24,
+        num_experts=4,
+        num_experts_per_tok=2,
         intermediate_size=96,
         num_hidden_layers=2,
         num_attention_heads=4,
