@@ -87,6 +87,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     warming.cancel()
     with suppress(asyncio.CancelledError):
         await warming
+    await app.state.service.close()
 
 
 if __name__ == "__main__":  # writes docs/openapi.json

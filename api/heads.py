@@ -1,16 +1,26 @@
 """Auxiliary models, loaded when first asked for; they make room for each other on the device."""
 
+import gc
 import threading
-from collections.abc import Callable
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from api.settings import Settings
+from encoders.errors import TooLittleMemory
 
 if TYPE_CHECKING:
+    import torch
+
     from encoders.heads.chat.local import LocalChat
     from encoders.heads.segmentation import Segmenter
+    from encoders.internvl.memory import Room
 
 T = TypeVar("T")
+GB = 1e9
 
 
 class NotConfigured(Exception):
@@ -25,47 +35,126 @@ class NotConfigured(Exception):
         )
 
 
+@dataclass
+class _Held:
+    """A head in memory; `size` in bytes of weights, `users` are at work with it."""
+
+    head: Any
+    size: int
+    users: int = 0
+
+
 class Heads:
-    """The heads of one installation; safe to share between threads."""
+    """The heads of one installation; safe to share between threads.
+
+    Where not all fit, the one that was idle longest leaves first, and loads again when it is next
+    asked for. One that is at work stays: who needs its room waits for it, up to `request_timeout`.
+    """
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._loading = threading.Lock()
-        self._loaded: dict[str, Any] = {}
+        self._changed = threading.Condition()  # guards what follows; never held for long
+        self._held: dict[str, _Held] = {}  # the one asked for last is last
+        self._unloaded: Counter[str] = Counter()
 
     @property
-    def loaded(self) -> list[str]:
-        """The names of those in memory."""
-        return list(self._loaded)
+    def loaded(self) -> dict[str, int]:
+        """Those in memory: name -> bytes of weights."""
+        return {name: held.size for name, held in list(self._held.items())}
 
-    def chat(self) -> "LocalChat":
-        """Raises `NotConfigured`, `CheckpointError`, `ModelUnavailable`."""
-        return self._get("chat", self._load_chat)
+    @property
+    def unloaded(self) -> dict[str, int]:
+        """How often each had to leave."""
+        return dict(self._unloaded)
 
-    def segmenter(self) -> "Segmenter":
-        """Raises as `chat` does."""
-        return self._get("segmenter", self._load_segmenter)
+    @contextmanager
+    def chat(self) -> "Iterator[LocalChat]":
+        """The chat model, there while the context lasts.
 
-    def _get(self, name: str, load: Callable[[], T]) -> T:
-        with self._loading:
-            if name not in self._loaded:
-                self._loaded[name] = self._make_room(load)
-            found: T = self._loaded[name]
-            return found
+        Raises `NotConfigured`, `CheckpointError`, `ModelUnavailable`, and `TooLittleMemory` also
+        for what runs out of memory inside.
+        """
+        with self._using("chat", self._load_chat) as head:
+            yield head
 
-    def _make_room(self, load: Callable[[], T]) -> T:
-        """Where the device is full, the other heads leave it first; they come back when asked."""
-        from encoders.internvl.memory import TooLittleMemory
+    @contextmanager
+    def segmenter(self) -> "Iterator[Segmenter]":
+        """As `chat` does."""
+        with self._using("segmenter", self._load_segmenter) as head:
+            yield head
 
+    @contextmanager
+    def _using(self, name: str, load: "Callable[[Room], T]") -> Iterator[T]:
+        held = self._take(name, load)
         try:
-            return load()
-        except TooLittleMemory:
-            if not self._loaded:
-                raise
-            self._loaded.clear()
-            return load()
+            with _memory_errors(name):
+                yield held.head
+        finally:
+            with self._changed:
+                held.users -= 1
+                self._changed.notify_all()
 
-    def _load_chat(self) -> "LocalChat":
+    def _take(self, name: str, load: "Callable[[Room], T]") -> _Held:
+        with self._loading:
+            held = self._held.get(name) or self._load(load)
+            with self._changed:
+                self._held.pop(name, None)
+                self._held[name] = held
+                held.users += 1
+            return held
+
+    def _load(self, load: "Callable[[Room], T]") -> _Held:
+        sizes: list[int] = []
+
+        def room(needed: int, device: "torch.device") -> None:
+            self._make_room(needed, device)
+            sizes.append(needed)
+
+        return _Held(load(room), sum(sizes))
+
+    def _make_room(self, needed: int, device: "torch.device") -> None:
+        """Unload idle heads, and wait for busy ones, until `needed` bytes fit."""
+        patience = time.monotonic() + self._settings.request_timeout
+        while lack := self._lack(needed, device):
+            if not self._held or needed > self._budget:
+                raise TooLittleMemory(lack)
+            with self._changed:
+                idle = [name for name, held in self._held.items() if not held.users]
+                if not idle and not self._changed.wait(patience - time.monotonic()):
+                    raise TooLittleMemory(f"{lack}; what is loaded there is at work")
+            if idle:
+                self._unload(idle[0])
+
+    def _lack(self, needed: int, device: "torch.device") -> str:
+        """Why `needed` bytes do not fit, empty where they do."""
+        from encoders.internvl.memory import free_bytes
+
+        if sum(self.loaded.values()) + needed > self._budget:
+            left = f"heads_memory allows {self._budget / GB:.3f} GB"
+        elif (free := free_bytes(device)) is not None and needed > free:
+            left = f"{free / GB:.3f} GB are free there"
+        else:
+            return ""
+        return (
+            f"a model needs {needed / GB:.3f} GB on {device}, and {left}: use a smaller "
+            "checkpoint, a half-precision dtype or another device, or serve chat by the proxy "
+            "engine"
+        )
+
+    @property
+    def _budget(self) -> float:
+        """In bytes."""
+        allowed = self._settings.heads_memory
+        return float("inf") if allowed is None else allowed * GB
+
+    def _unload(self, name: str) -> None:
+        with self._changed:
+            del self._held[name]
+            self._unloaded[name] += 1
+        _collect()
+
+    def _load_chat(self, room: "Room") -> "LocalChat":
         from encoders.dual.files import find_checkpoint
         from encoders.heads.chat.local import LocalChat
 
@@ -73,9 +162,9 @@ class Heads:
         if settings.chat is None:
             raise NotConfigured.of("chat", "chat", "a server's URL, or an InternVL chat checkpoint")
         folder = find_checkpoint(settings.chat)
-        return LocalChat.load(folder, settings.device, settings.dtype)
+        return LocalChat.load(folder, settings.device, settings.dtype, room)
 
-    def _load_segmenter(self) -> "Segmenter":
+    def _load_segmenter(self, room: "Room") -> "Segmenter":
         from encoders.heads.segmentation import SegmentationOptions, load_segmenter
 
         settings = self._settings
@@ -86,4 +175,27 @@ class Heads:
             device=settings.device,
             dtype=settings.dtype,
         )
-        return load_segmenter(settings.segmenter, options)
+        return load_segmenter(settings.segmenter, options, room)
+
+
+@contextmanager
+def _memory_errors(name: str) -> Iterator[None]:
+    """Running out of memory, in words."""
+    import torch
+
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TooLittleMemory(
+            f"the device has too little memory left for this {name} request: send fewer or smaller "
+            "pictures, or a shorter conversation"
+        ) from error
+
+
+def _collect() -> None:
+    """Give the memory of what was let go of back to the device."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()

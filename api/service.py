@@ -77,6 +77,11 @@ class Service:
         except (EncoderError, IndexerError) as error:
             logger.error("the model cannot be loaded: %s", error)
 
+    async def close(self) -> None:
+        """Let go of connections to other servers."""
+        if self.chat is not None:
+            await self.chat.close()
+
     def _load(self) -> None:
         sweep(self.incoming)
         encoder = self.installation.encoder(self.installation.collection())

@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     segmenter_backbone: Path | None = Field(
         None, description="File of the tower, for a segmentation checkpoint of the head alone."
     )
+    heads_memory: float | None = Field(
+        None,
+        gt=0,
+        description="Gigabytes that the models of chat and segmentation may take together: whoever "
+        "was idle longest leaves first. By default what their device has free.",
+    )
 
     max_batch: int = Field(
         64, ge=1, le=4096, description="Most query texts or images that are encoded together."

@@ -96,7 +96,7 @@ def status(service: Service) -> ServiceStatus:
             )
             for encoder in service.installation.encoders
         ],
-        heads=service.heads.loaded,
+        heads=list(service.heads.loaded),
         waiting={name: lane.waiting for name, lane in service.lanes.items()},
         collections=collections,
         unreadable=unreadable,
@@ -167,6 +167,18 @@ def gauges(service: Service) -> list[Measured]:
             "Auxiliary models in memory.",
             ("head",),
             {(head,): 1 for head in now.heads},
+        ),
+        Measured(
+            "heads_memory_bytes",
+            "Memory of the weights of each.",
+            ("head",),
+            {(head,): size for head, size in service.heads.loaded.items()},
+        ),
+        Measured(
+            "heads_unloaded",
+            "How often each left to make room for another.",
+            ("head",),
+            {(head,): count for head, count in service.heads.unloaded.items()},
         ),
         Measured("disk_free_bytes", "Free where the data folder lies.", (), {(): now.disk.free}),
     ]

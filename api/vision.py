@@ -56,16 +56,20 @@ class Segmented:
 
 def segment(service: Service, asked: PictureRequest) -> Segmented:
     """Raises `NotConfigured`, `Refusal`, `MediaError`, `InvalidInput`."""
-    segmenter = service.heads.segmenter()
-    image = find_picture(service, asked)
-    return Segmented(image, segmenter.segment(image))
+    with service.heads.segmenter() as segmenter:
+        image = find_picture(service, asked)
+        return Segmented(image, segmenter.segment(image))
 
 
 def caption(service: Service, asked: PictureRequest) -> CaptionAnswer:
     """Raises `NotConfigured` where the encoder writes none, `Refusal`, `MediaError`."""
-    encoder = service.installation.encoder()
+    installation = service.installation
+    shown = (
+        installation.collection() if asked.collection is None else service.open(asked.collection)
+    )
+    encoder = installation.encoder(shown)
     if "caption" not in encoder.info.abilities:
-        raise NotConfigured.of("captioning", "encoder", "internvl-g, which writes captions")
+        raise NotConfigured.of("captioning", "encoder", "internvl-g with both towers")
     (text,) = encoder.caption([find_picture(service, asked)])
     return CaptionAnswer(caption=text)
 

@@ -20,6 +20,7 @@ from encoders.errors import (
     InvalidInput,
     InvalidOption,
     ModelUnavailable,
+    TooLittleMemory,
     TowerNotLoaded,
     UnknownEncoder,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Pixels",
     "Preprocess",
     "RGBImage",
+    "TooLittleMemory",
     "TowerNotLoaded",
     "UnknownEncoder",
     "Use",

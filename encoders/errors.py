@@ -4,6 +4,7 @@ EncoderError
 ├── UnknownEncoder         no encoder of that name, and no checkpoint there
 ├── ModelUnavailable       weights are not on this machine (the message says what gets them)
 ├── CheckpointError        files are there but cannot be trusted or used as asked
+│   └── TooLittleMemory    a device has less memory free than a model needs
 ├── EncoderMismatch        a collection was made by another encoder
 ├── InvalidOption          a device, dtype, tower or vector name that is not there
 └── InvalidInput           a text or an image that cannot be encoded
@@ -25,6 +26,10 @@ class ModelUnavailable(EncoderError):
 
 class CheckpointError(EncoderError):
     """A checkpoint is damaged, of another architecture, or would need code we refuse to run."""
+
+
+class TooLittleMemory(CheckpointError):
+    """A device has less memory free than a model needs."""
 
 
 class EncoderMismatch(EncoderError):

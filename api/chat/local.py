@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -16,7 +16,7 @@ from api.offload import Overloaded
 from api.problems import Refusal
 
 if TYPE_CHECKING:
-    from encoders.heads.chat.local import Answering
+    from encoders.heads.chat.local import Answering, LocalChat
 
 DEFAULT_TOKENS = 512
 WAITING = 16
@@ -76,9 +76,11 @@ class LocalChatEngine:
         if self._turn.statistics().tasks_waiting >= WAITING:
             raise Overloaded("too many chats wait for the model: try again shortly")
         async with self._turn:
-            yield await anyio.to_thread.run_sync(self._begin, request, resolved)
+            with ExitStack() as stack:
+                chat = await anyio.to_thread.run_sync(stack.enter_context, self._heads.chat())
+                yield await anyio.to_thread.run_sync(self._begin, chat, request, resolved)
 
-    def _begin(self, request: ChatRequest, resolved: Resolved) -> "Answering":
+    def _begin(self, chat: "LocalChat", request: ChatRequest, resolved: Resolved) -> "Answering":
         from encoders.heads.chat.conversation import Conversation, Message
         from encoders.heads.chat.local import Sampling
 
@@ -93,7 +95,7 @@ class LocalChatEngine:
             stop=request.stops,
             seed=request.seed,
         )
-        return self._heads.chat().answer(Conversation(messages), sampling)
+        return chat.answer(Conversation(messages), sampling)
 
     def _head(self, kind: str) -> Chunk:
         number = f"chatcmpl-{uuid.uuid4().hex}"

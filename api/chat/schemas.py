@@ -3,12 +3,14 @@
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, model_validator
 
 MAX_MESSAGES = 256
 MAX_PICTURES = 32
 MAX_TEXT = 200_000
 MAX_FRAMES = 32
+MAX_PARTS = 1024
+"""Of one message."""
 
 
 class TextPart(BaseModel):
@@ -41,10 +43,11 @@ ContentPart = Annotated[TextPart | ImagePart | VideoPart, Field(discriminator="t
 
 class ChatMessage(BaseModel):
     role: Literal["system", "developer", "user", "assistant"]
-    content: (
-        Annotated[str, Field(max_length=MAX_TEXT)]
-        | Annotated[list[ContentPart], Field(min_length=1, max_length=2 * MAX_PICTURES)]
-    )
+    content: Annotated[
+        Annotated[str, Field(max_length=MAX_TEXT), Tag("text")]
+        | Annotated[list[ContentPart], Field(min_length=1, max_length=MAX_PARTS), Tag("parts")],
+        Discriminator(lambda content: "text" if isinstance(content, str) else "parts"),
+    ]
 
 
 class StreamOptions(BaseModel):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from PIL import Image
 
     from api.media import Originals
-    from encoders.heads.segmentation import Segmentation
+    from encoders.heads.segmentation import Segmentation, Segmenter
 
 SIDE = 1536
 """Longest side of what is segmented, in pixels: the model sees 504 on the short one."""
@@ -50,8 +50,11 @@ def segment(
     """
     if (folder is None) != tag or (tag and out is not None):
         raise typer.BadParameter("give either a FOLDER (and --out), or --tag for a collection")
-    with installation(data=data, collection=collection, device=device) as polylens:
-        run = _segment(polylens)
+    with (
+        installation(data=data, collection=collection, device=device) as polylens,
+        Heads(polylens.settings).segmenter() as segmenter,
+    ):
+        run = _segment(polylens, segmenter)
         done = _files(folder, out, run) if folder else _tagged(polylens, run)
         failed = sum(not good for good in done)
     if failed:
@@ -59,10 +62,9 @@ def segment(
         raise typer.Exit(SOME_FAILED)
 
 
-def _segment(polylens: Installation) -> Segment:
+def _segment(polylens: Installation, segmenter: "Segmenter") -> Segment:
     from ingestion import Limits, load_image
 
-    segmenter = Heads(polylens.settings).segmenter()
     limits = Limits(max_pixels=polylens.settings.max_image_pixels)
 
     def run(path: Path) -> Segmented:

@@ -24,7 +24,7 @@ async def ready(service: ServiceDep) -> Readiness:
     if not service.ready:
         raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
     lost = sum(encoder.deaths for encoder in service.installation.encoders)
-    return Readiness(status="ready", heads=service.heads.loaded, workers_replaced=lost)
+    return Readiness(status="ready", heads=list(service.heads.loaded), workers_replaced=lost)
 
 
 @router.get("/v1/status")

@@ -43,6 +43,11 @@ def find_checkpoint(name_or_path: str) -> Path:
     folder = Path(name_or_path).expanduser()
     if folder.is_dir():
         return folder
+    if folder.is_file():
+        raise UnknownEncoder(
+            f"{name_or_path!r} is a file, and a checkpoint of this kind is a folder: name the one "
+            "with its config.json, weights and tokenizer"
+        )
     try:
         return Path(snapshot_download(name_or_path, local_files_only=True))
     except HFValidationError:

@@ -1,10 +1,11 @@
 """How much memory a device has left, and refusing what cannot fit before it half loads."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
-from encoders.errors import CheckpointError
+from encoders.errors import TooLittleMemory
 from encoders.internvl.qllama import QLlamaConfig
 from encoders.internvl.tokenizer import MAX_TOKENS
 from encoders.internvl.vision import VisionConfig
@@ -16,8 +17,9 @@ MAX_IMAGES = {True: 64, False: 8}  # on CUDA, elsewhere
 MAX_TEXTS = {True: 256, False: 64}
 
 
-class TooLittleMemory(CheckpointError):
-    """A device has less memory free than a model needs."""
+Room = Callable[[int, torch.device], None]
+"""Told of the bytes that weights will take on a device before any is read; raises
+`TooLittleMemory` where there is no room for them."""
 
 
 def free_bytes(device: torch.device) -> int | None:

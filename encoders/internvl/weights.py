@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from encoders.errors import CheckpointError
 from encoders.internvl.files import TensorFile
 from encoders.internvl.layouts import LORA_ALPHA, lora_name, our_name
-from encoders.internvl.memory import require_memory
+from encoders.internvl.memory import Room, require_memory
 
 SHOWN = 8  # names listed of each kind of difference
 
@@ -98,6 +98,7 @@ def load_weights(
     site: Site,
     dtype: torch.dtype,
     known: Iterable[str] | None,
+    room: Room = require_memory,
 ) -> None:
     """Give a meta-device `model` its weights at `site` in `dtype`, frozen and ready to run.
 
@@ -106,20 +107,22 @@ def load_weights(
     """
     wanted = shapes_of(model)
     require_fit(wanted, catalogue, known)
-    require_room(model.state_dict(), site, dtype)
+    require_room(model.state_dict(), site, dtype, room)
     for name in wanted:
         set_weight(model, name, catalogue.read(name).to(site.of(name), dtype))
     site.settle(model)
 
 
-def require_room(tensors: Mapping[str, Tensor], site: Site, dtype: torch.dtype) -> None:
-    """Raise `CheckpointError` where the tensors in `dtype` do not fit the site's devices."""
+def require_room(
+    tensors: Mapping[str, Tensor], site: Site, dtype: torch.dtype, room: Room = require_memory
+) -> None:
+    """Raise `TooLittleMemory` where the tensors in `dtype` do not fit the site's devices."""
     needed: dict[torch.device, int] = {}
     for name, tensor in tensors.items():
         device = site.of(name)
         needed[device] = needed.get(device, 0) + tensor.numel() * dtype.itemsize
     for device, size in needed.items():
-        require_memory(size, device)
+        room(size, device)
 
 
 def set_weight(model: nn.Module, name: str, tensor: Tensor) -> None:

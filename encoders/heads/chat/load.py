@@ -11,10 +11,16 @@ from encoders.heads.chat.model import ChatConfig, ChatModel, settle_rotary
 from encoders.internvl.attention import choose_attention, require_attention
 from encoders.internvl.config import read_json
 from encoders.internvl.files import open_checkpoint
+from encoders.internvl.memory import Room, require_memory
 from encoders.internvl.weights import Catalogue, Site, load_weights, shapes_of
 
 
-def load_chat(folder: Path, device: str | None = None, dtype: str | None = None) -> ChatModel:
+def load_chat(
+    folder: Path,
+    device: str | None = None,
+    dtype: str | None = None,
+    room: Room = require_memory,
+) -> ChatModel:
     """The chat model in `folder`, weights in `dtype` on `device` (defaults: `encoders.devices`).
 
     Raises `CheckpointError` for what is damaged, of another kind or too large for the device, and
@@ -32,7 +38,7 @@ def load_chat(folder: Path, device: str | None = None, dtype: str | None = None)
     if hasattr(config.language, "num_experts"):
         layout = experts(layout, config.language)
     catalogue = catalogue_of(stored, shapes_of(model), layout)
-    load_weights(model, catalogue, Site(place, place), number, known=())
+    load_weights(model, catalogue, Site(place, place), number, known=(), room=room)
     return model
 
 

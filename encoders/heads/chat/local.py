@@ -20,6 +20,7 @@ from encoders.heads.chat.model import ChatModel
 from encoders.heads.chat.templates import Template, require_template
 from encoders.heads.chat.tiles import tiles
 from encoders.heads.chat.tokens import IMAGE, IMAGE_END, IMAGE_START, Tokens, load_tokens
+from encoders.internvl.memory import Room, require_memory
 from encoders.internvl.transforms import normalise
 
 UNFINISHED = "\ufffd"
@@ -66,11 +67,17 @@ class LocalChat:
         self._template = template
 
     @classmethod
-    def load(cls, folder: Path, device: str | None = None, dtype: str | None = None) -> "LocalChat":
+    def load(
+        cls,
+        folder: Path,
+        device: str | None = None,
+        dtype: str | None = None,
+        room: Room = require_memory,
+    ) -> "LocalChat":
         """Raises `CheckpointError` and `InvalidOption`, see `load_chat`."""
         template = require_template(read_chat_config(folder).template)  # before gigabytes are read
         tokens = load_tokens(folder)
-        return cls(load_chat(folder, device, dtype), tokens, template)
+        return cls(load_chat(folder, device, dtype, room), tokens, template)
 
     @property
     def context(self) -> int:

@@ -20,7 +20,7 @@ from encoders.heads.segmentation.model import SegmentationConfig, SegmentationMo
 from encoders.heads.segmentation.segmenter import Segmenter
 from encoders.internvl.attention import choose_attention, require_attention
 from encoders.internvl.files import open_checkpoint
-from encoders.internvl.memory import require_memory
+from encoders.internvl.memory import Room, require_memory
 from encoders.internvl.vision import VisionConfig, resize_positions
 from encoders.internvl.weights import Catalogue, require_fit, shapes_of
 
@@ -71,7 +71,9 @@ class SegmentationOptions:
     dtype: str | None = None
 
 
-def load_segmenter(path: Path, options: SegmentationOptions | None = None) -> Segmenter:
+def load_segmenter(
+    path: Path, options: SegmentationOptions | None = None, room: Room = require_memory
+) -> Segmenter:
     """The segmenter in `path`, a `.pth` or safetensors file.
 
     Raises `ModelUnavailable` where there is no such file, `CheckpointError` for files that are
@@ -86,14 +88,14 @@ def load_segmenter(path: Path, options: SegmentationOptions | None = None) -> Se
     attend = require_attention(choose_attention(device, dtype))
     with torch.device("meta"):
         model = SegmentationModel(config, attend)
-    _fill(model, catalogue, device, dtype)
+    _fill(model, catalogue, device, dtype, room)
     return Segmenter(model.eval(), _names(config.classes), device)
 
 
 def read_config(found: Shapes, path: Path, numbers: Numbers) -> SegmentationConfig:
     """The configuration that the shapes of a checkpoint's tensors and the numbers imply."""
-    vision = _vision(found, path, numbers)
     classes = _shape(found, "decode_head.conv_seg.weight", path)[0]
+    vision = _vision(found, path, numbers)
     if "up1.0.weight" not in found:
         probed = (_probed(vision, path, numbers),)
         return SegmentationConfig(vision, probed, 0, classes, numbers.stride)
@@ -164,21 +166,25 @@ def _shape(found: Shapes, name: str, path: Path) -> tuple[int, ...]:
 
 
 def _fill(
-    model: SegmentationModel, catalogue: Catalogue, device: torch.device, dtype: torch.dtype
+    model: SegmentationModel,
+    catalogue: Catalogue,
+    device: torch.device,
+    dtype: torch.dtype,
+    room: Room,
 ) -> None:
     """Give a meta-device model its weights: the head in float32, all before it in `dtype`."""
     positions = catalogue.weights[POSITIONS]
     unused = {name for name in catalogue.weights if name.startswith("auxiliary_head.")}
     wanted = shapes_of(model)
     require_fit({**wanted, POSITIONS: positions.shape}, catalogue, unused)
-    require_memory(sum(map(math.prod, wanted.values())) * dtype.itemsize, device)
+    kept = {name: torch.float32 if name.startswith("decode_head.") else dtype for name in wanted}
+    room(sum(math.prod(wanted[name]) * kept[name].itemsize for name in wanted), device)
     weights = {}
     for name in wanted:
         tensor = catalogue.read(name)
         if name == POSITIONS:
             tensor = resize_positions(tensor, model.config.vision.image_size, _patch(model))
-        kept = torch.float32 if name.startswith("decode_head.") else dtype
-        weights[name] = tensor.to(device, kept)
+        weights[name] = tensor.to(device, kept[name])
     model.load_state_dict(weights, assign=True)
 
 

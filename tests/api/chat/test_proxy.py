@@ -201,13 +201,42 @@ def test_upstream_errors_are_told(
         assert raised.value.response.headers["retry-after"] == "7"
 
 
-def test_an_upstream_that_dies_in_the_middle(client: openai.OpenAI, behind: Upstream) -> None:
-    behind.fault = "dies"
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [("dies", "broke off in the middle"), ("ends early", r"without \[DONE\]")],
+)
+def test_an_upstream_that_dies_in_the_middle_of_a_stream(
+    client: openai.OpenAI, behind: Upstream, fault: str, said: str
+) -> None:
+    behind.fault = fault
     stream = client.chat.completions.create(model="any", messages=HELLO, stream=True)
     words = [next(stream).choices[0].delta.content for _ in range(2)]
     assert words == ["It ", "is "]
-    with pytest.raises(openai.APIError, match="broke off in the middle"):
+    with pytest.raises(openai.APIError, match=said):
         next(stream)
+
+
+def test_an_upstream_that_dies_in_the_middle_of_an_answer(
+    client: openai.OpenAI, behind: Upstream
+) -> None:
+    behind.fault = "dies"
+    with pytest.raises(openai.InternalServerError, match="broke off in the middle") as raised:
+        client.chat.completions.create(model="any", messages=HELLO)
+    assert raised.value.status_code == 502
+
+
+def test_the_name_in_the_settings_is_the_only_model(tmp_path: Path, behind: Upstream) -> None:
+    with serving(tmp_path, chat=behind.url, chat_model="internvl3-8b") as served:
+
+        def asked(**body: object) -> httpx.Response:
+            return served.client.post("/v1/chat/completions", json={"messages": HELLO, **body})
+
+        refused = asked(model="gpt-5")
+        assert refused.status_code == 404
+        assert "no model 'gpt-5' here: use 'internvl3-8b'" in refused.json()["error"]["message"]
+        assert not behind.asked
+        assert asked().status_code == asked(model="internvl3-8b").status_code == 200
+        assert {body["model"] for body in behind.asked} == {"internvl3-8b"}
 
 
 def test_an_upstream_that_is_away(tmp_path: Path) -> None:

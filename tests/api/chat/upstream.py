@@ -48,6 +48,8 @@ def upstream() -> Iterator[Upstream]:
             return Response("<html>", 200)
         if body["stream"]:
             return StreamingResponse(_events(state), media_type="text/event-stream")
+        if state.fault == "dies":
+            return StreamingResponse(_half(), media_type="application/json")
         message = {"role": "assistant", "content": "".join(WORDS)}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
@@ -66,6 +68,11 @@ def upstream() -> Iterator[Upstream]:
     thread.join(timeout=10)
 
 
+async def _half() -> AsyncIterator[str]:
+    yield '{"id": "chatcmpl-1", "choices": ['
+    raise ConnectionError("the upstream dies here")
+
+
 async def _events(state: Upstream) -> AsyncIterator[str]:
     try:
         for number, word in enumerate(WORDS):
@@ -73,6 +80,8 @@ async def _events(state: Upstream) -> AsyncIterator[str]:
                 raise ConnectionError("the upstream dies here")
             if state.fault == "lingers" and number == 2:
                 await asyncio.sleep(30)
+            if state.fault == "ends early" and number == 2:
+                return
             choice = {"index": 0, "delta": {"content": word}, "finish_reason": None}
             chunk = {**_head("chat.completion.chunk"), "choices": [choice]}
             yield f"data: {json.dumps(chunk)}\n\n"
