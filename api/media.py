@@ -8,13 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 
 from api.installation import Installation
+from api.members import Members
 from api.problems import Refusal
 from indexer import Collection, Record
+from ingestion.archive import local_member
 from ingestion.formats import FORMATS
 from ingestion.items import Item, local_path
 
 UPLOAD = re.compile(r"media:[0-9a-f]{64}|id:[A-Za-z0-9_.-]{1,128}")
 """Assets that were sent here: known by their content alone, or by an id that the client chose."""
+SHA256 = re.compile("[0-9a-f]{64}")
+CHANGED = "the original has changed since it was ingested"
 UNKNOWN_TYPE = "application/octet-stream"
 
 # What browsers may show. Anything else is handed over as bytes to save.
@@ -60,22 +64,25 @@ class Originals:
 
     def __init__(self, installation: Installation) -> None:
         self._installation = installation
+        self._members = Members(installation.media / "members")
 
     def find(self, record: Record) -> Original:
-        """The file of a point.
+        """The file of a point; a member of an archive is copied out of it.
 
         Raises `Gone` where it vanished or changed, and `Refusal` where it may not be served.
         """
         content_hash = kept_hash(record.asset, str(record.payload.get("content_hash", "")))
-        path = self.upload(content_hash) if content_hash else self._ingested(record)
-        try:
-            status = path.stat()
-        except OSError as error:
-            raise Gone("the original is not there any more") from error
+        member = local_member(record.asset)
+        if content_hash:
+            path = self.upload(content_hash)
+        elif member:
+            path = self._member(record, *member)
+        else:
+            path = self._allowed(local_path(record.asset))
+            _check_time(path, record)
+        status = _status(path)
         if not stat.S_ISREG(status.st_mode) or status.st_size != record.payload.get("size"):
-            raise Gone("the original has changed since it was ingested")
-        if not content_hash and status.st_mtime_ns != record.payload.get("mtime_ns"):
-            raise Gone("the original has changed since it was ingested")
+            raise Gone(CHANGED)
         return Original(path, status)
 
     def upload(self, content_hash: str) -> Path:
@@ -90,8 +97,16 @@ class Originals:
             if path is not None:
                 yield Item(row.asset, path)
 
-    def _ingested(self, record: Record) -> Path:
-        path = local_path(record.asset)
+    def _member(self, record: Record, archive: Path, name: str) -> Path:
+        archive = self._allowed(archive)
+        _check_time(archive, record)
+        content_hash = str(record.payload.get("content_hash", ""))
+        path = SHA256.fullmatch(content_hash) and self._members.file(archive, name, content_hash)
+        if not path:
+            raise Gone(CHANGED)
+        return path
+
+    def _allowed(self, path: Path | None) -> Path:
         if path is None or not self._installation.roots.allow(path):
             raise Refusal(
                 403, "outside-roots", "the original lies outside the folders that may be served"
@@ -99,12 +114,24 @@ class Originals:
         return path.resolve()
 
 
+def _check_time(path: Path, record: Record) -> None:
+    if _status(path).st_mtime_ns != record.payload.get("mtime_ns"):
+        raise Gone(CHANGED)
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise Gone("the original is not there any more") from error
+
+
 def kept_hash(asset: str, content_hash: str) -> str | None:
     """The hash that an upload's file is kept under, by what is known of it; None of other assets.
 
     The file of any upload is named by its content, so that the same content is kept once.
     """
-    is_hash = re.fullmatch("[0-9a-f]{64}", content_hash)
+    is_hash = SHA256.fullmatch(content_hash)
     return content_hash if is_hash and UPLOAD.fullmatch(asset) else None
 
 

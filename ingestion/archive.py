@@ -7,15 +7,16 @@ import io
 import os
 import tarfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
-from urllib.parse import quote_from_bytes, urlsplit
+from urllib.parse import quote_from_bytes, unquote_to_bytes, urlsplit
 
 from ingestion.errors import IngestError, MediaError
 from ingestion.formats import BY_SUFFIX
-from ingestion.items import Item, Stamp
-from ingestion.opening import Opener, opener
+from ingestion.items import Item, Stamp, local_path
+from ingestion.opening import LocalOpener, Opener, opener
 from ingestion.sidecars import MAX_FACTS, Said, combined
 from ingestion.sources import SourceOptions, not_empty
 
@@ -148,6 +149,25 @@ class Member:
                     raise MediaError(f"cut short: {self.size - left} of {self.size} bytes")
                 target.write(chunk)
                 left -= len(chunk)
+
+
+def local_member(asset: str) -> tuple[Path, str] | None:
+    """The local archive and the name in it that a `tar:` asset tells; None of any other asset."""
+    archive, found, name = asset.removeprefix("tar:").partition("!/")
+    path = local_path(archive) if found and asset.startswith("tar:") else None
+    return (path, os.fsdecode(unquote_to_bytes(name))) if path else None
+
+
+def members_of(path: Path) -> dict[str, Member]:
+    """The plain files in a local archive by their names, as far as it can be read."""
+    found: dict[str, Member] = {}
+    archive = LocalOpener(path)
+    stamp = archive.stamp()
+    with suppress(tarfile.TarError), archive.open() as file:
+        for one in filter(_is_plain, _members(file)):
+            member = Member(archive, one.name, one.offset_data, one.size, stamp)
+            found.setdefault(one.name, member)
+    return found
 
 
 def _members(file: IO[bytes]) -> Iterator[tarfile.TarInfo]:
