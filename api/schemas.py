@@ -160,6 +160,9 @@ class SearchOptions(Request):
     cursor: str | None = Field(
         None, max_length=100_000, description="`next` of an answer to the same request."
     )
+    words: bool = Field(
+        True, description="Also find files whose text or caption has every word of a single text."
+    )
     candidates: int | None = Field(
         None, ge=1, le=MAX_CANDIDATES, description="How many of its best a stage hands to the next."
     )

@@ -74,7 +74,10 @@ class Record:
 
 @dataclass(frozen=True)
 class Hit:
-    """A point found; `score` is the cosine to the query, -1 to 1."""
+    """A point found; `score` is the cosine to the query, -1 to 1.
+
+    Of a point found by its words, it is the share of them that was asked for, above 0 to 1.
+    """
 
     id: UUID
     asset: str
@@ -220,6 +223,20 @@ class Collection(Protocol):
 
         An index may miss some of them. `effort`, 0 to 1, says how hard to look: at 1 the answer is
         exact. Or `recall`, 0 to 1, says what share of them to find on average; not both.
+        """
+        ...
+
+    def find_text(
+        self,
+        text: str,
+        *,
+        filter: Filter | None = None,  # noqa: A002
+        limit: int = 10,
+    ) -> list[Hit]:
+        """Points whose payload has every word of `text` in its `text` or `caption`, or in both.
+
+        Those of the fewest other words come first, then those of the lowest id. What a word is, and
+        that a query of more than 64 finds nothing, stands in `indexer.words`.
         """
         ...
 

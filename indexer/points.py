@@ -12,6 +12,7 @@ from indexer.base import AssetWrite, Point, Schema
 from indexer.errors import InvalidPoint
 from indexer.grammar import described
 from indexer.ledger import STATUSES, LedgerRow
+from indexer.words import Words, words_of
 
 MAX_ASSET_BYTES = 65_536
 """Of an asset's URI; the longest path of Linux, percent-encoded, has a fifth of it."""
@@ -22,14 +23,15 @@ _UNIT_TOLERANCE = 5e-7
 class Prepared:
     """A batch that can be stored.
 
-    `vectors` maps vector name -> (positions of the points that have it, int64 `[m]`; their unit
-    vectors, float32 `[m, dim]`).
+    `words` are what each is found by. `vectors` maps vector name -> (positions of the points that
+    have it, int64 `[m]`; their unit vectors, float32 `[m, dim]`).
     """
 
     ids: list[bytes]
     assets: list[str]
     texts: list[str]
     entries: list[set[payloads.Entry]]
+    words: list[Words]
     vectors: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
 
 
@@ -42,13 +44,14 @@ def prepare(points: Sequence[Point], schema: Schema) -> Prepared:
 def _described(
     points: Sequence[Point], vectors: Mapping[str, tuple[NDArray[np.int64], NDArray[np.float32]]]
 ) -> Prepared:
-    batch = Prepared([], [], [], [], vectors)
+    batch = Prepared([], [], [], [], [], vectors)
     for point in points:
         check_asset(point.asset)
         batch.ids.append(point.id.bytes)
         batch.assets.append(point.asset)
         batch.texts.append(payloads.encode(point.payload, f"point {point.id}"))
         batch.entries.append(payloads.entries(point.payload))
+        batch.words.append(words_of(point.payload))
     return batch
 
 

@@ -18,9 +18,9 @@ Key = tuple[float, UUID]
 """Where a hit stands in the order of retrieval: (-score, id)."""
 
 _DIGEST = 8
-_HEAD = struct.Struct(f">B{_DIGEST}s{_DIGEST}sIB")
+_HEAD = struct.Struct(f">B{_DIGEST}s{_DIGEST}sIBI")
 _KEY = struct.Struct(">d16s")
-_VERSION = 1
+_VERSION = 2
 _HAS_START, _HAS_END = 1, 2
 
 
@@ -31,12 +31,14 @@ class Place:
     Keys after `start` up to `end` form a window, whose hits the later stages put into their own
     order; `shown` has the marks of those that were answered. Without an `end` a new window begins.
     `depth` is how many points lay before the next ones: where to look, not what to leave out.
+    `moved` has the marks of what was answered before its place in the order was reached.
     """
 
     start: Key | None = None
     end: Key | None = None
     depth: int = 0
     shown: frozenset[bytes] = frozenset()
+    moved: frozenset[bytes] = frozenset()
 
 
 def mark(name: str) -> bytes:
@@ -48,9 +50,11 @@ def write_cursor(place: Place, collection: Collection, query: Query) -> str:
     """Text that `read_cursor` takes for this collection and query alone."""
     keys = [key for key in (place.start, place.end) if key]
     flags = _HAS_START * (place.start is not None) | _HAS_END * (place.end is not None)
-    head = _HEAD.pack(_VERSION, _of(collection), _asked(query), place.depth, flags)
+    head = _HEAD.pack(
+        _VERSION, _of(collection), _asked(query), place.depth, flags, len(place.moved)
+    )
     packed = b"".join(_KEY.pack(score, point.bytes) for score, point in keys)
-    body = head + packed + b"".join(sorted(place.shown))
+    body = head + packed + b"".join([*sorted(place.moved), *sorted(place.shown)])
     return urlsafe_b64encode(body + _checksum(body)).decode().rstrip("=")
 
 
@@ -59,7 +63,7 @@ def read_cursor(text: str | None, collection: Collection, query: Query) -> Place
     if text is None:
         return Place()
     body = _checked(text)
-    _, owner, asked, depth, flags = _HEAD.unpack_from(body)
+    _, owner, asked, depth, flags, moved = _HEAD.unpack_from(body)
     if owner != _of(collection):
         raise InvalidCursor(
             f"the cursor is of another collection than {collection.name!r}, or of one that was "
@@ -70,10 +74,10 @@ def read_cursor(text: str | None, collection: Collection, query: Query) -> Place
             "the cursor is of another query: everything but limit, explain and the cursor itself "
             "must stay as it was"
         )
-    return _unpacked(body[_HEAD.size :], depth, flags)
+    return _unpacked(body[_HEAD.size :], depth, flags, moved)
 
 
-def _unpacked(rest: bytes, depth: int, flags: int) -> Place:
+def _unpacked(rest: bytes, depth: int, flags: int, moved: int) -> Place:
     keys: list[Key | None] = []
     for flag in (_HAS_START, _HAS_END):
         if not flags & flag:
@@ -82,8 +86,8 @@ def _unpacked(rest: bytes, depth: int, flags: int) -> Place:
         score, point = _KEY.unpack_from(rest)
         keys.append((score, UUID(bytes=point)))
         rest = rest[_KEY.size :]
-    shown = frozenset(rest[i : i + _DIGEST] for i in range(0, len(rest), _DIGEST))
-    return Place(keys[0], keys[1], depth, shown)
+    marks = [rest[i : i + _DIGEST] for i in range(0, len(rest), _DIGEST)]
+    return Place(keys[0], keys[1], depth, frozenset(marks[moved:]), frozenset(marks[:moved]))
 
 
 def _checked(text: str) -> bytes:
@@ -108,9 +112,10 @@ def _of(collection: Collection) -> bytes:
 def _asked(query: Query) -> bytes:
     """A digest of everything that decides the order of the answer."""
     digest = hashlib.blake2b(digest_size=_DIGEST)
-    options = (query.group, query.vector, query.candidates, query.rerank, query.min_relevance)
+    options = (query.group, query.vector, query.candidates, query.rerank, query.words)
     tree = query.filter.model_dump_json(by_alias=True) if query.filter else ""
-    digest.update(repr((*options, query.collapse, query.diversity, tree)).encode())
+    more = (query.collapse, query.diversity, query.min_relevance, tree)
+    digest.update(repr((*options, *more)).encode())
     for part in query.parts:
         for piece in _pieces(part):
             digest.update(len(piece).to_bytes(8) + piece)

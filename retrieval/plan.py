@@ -15,11 +15,17 @@ CANDIDATES = 100
 
 @dataclass(frozen=True)
 class Plan:
-    """`retrieve` and `rescore` are vector names; `size` is how many groups make a window."""
+    """`retrieve` and `rescore` are vector names; `size` is how many groups make a window.
+
+    `words` tells whether texts are searched, too; where some are found, `fused` groups make a
+    window.
+    """
 
     retrieve: str
     rescore: str | None
+    words: bool
     size: int
+    fused: int
     why: str
 
     @property
@@ -44,10 +50,9 @@ def make_plan(query: Query, schema: Schema, info: EncoderInfo) -> Plan:
         )
     first, second, why = _vectors(query, schema, info)
     reorders = second or query.rerank or query.collapse or query.diversity
-    size = (
-        max(query.limit, query.rerank, query.candidates or CANDIDATES) if reorders else query.limit
-    )
-    return Plan(first, second, size, why)
+    wide = max(query.limit, query.rerank, query.candidates or CANDIDATES)
+    words = query.words and query.only_text and query.vector is None
+    return Plan(first, second, words, wide if reorders else query.limit, wide, why)
 
 
 def _vectors(query: Query, schema: Schema, info: EncoderInfo) -> tuple[str, str | None, str]:

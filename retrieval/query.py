@@ -58,6 +58,7 @@ class Query:
     ended. `vector` names the stored vector to search with, alone; by default the collection decides
     (`c`, then `g`, where both are stored).
 
+    `words` also looks for points whose text or caption has every word of a query of one text.
     `candidates` is how many of a stage's best the next one looks at. `rerank` lets the encoder
     compare that many pictures with the text, one by one. `collapse` shows one of near-duplicates.
     `diversity`, 0 to 1, prefers hits unlike those before them. `min_relevance`, 0 to 1, leaves out
@@ -70,6 +71,7 @@ class Query:
     group: bool = True
     vector: str | None = None
     cursor: str | None = None
+    words: bool = True
     candidates: int | None = None
     rerank: int = 0
     collapse: bool = False

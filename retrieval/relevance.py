@@ -7,6 +7,7 @@ import numpy as np
 
 from encoders import EncoderInfo
 from retrieval.candidates import Group
+from retrieval.fusion import WORDS
 from retrieval.trace import Trace
 
 GOOD = 0.5
@@ -33,9 +34,14 @@ def relevance(info: EncoderInfo) -> Relevance | None:
     return None if info.match_threshold is None else Relevance(info.match_threshold)
 
 
+def likely(group: Group, relevance: Relevance) -> float:
+    """How relevant a group is, 0 to 1; 1 where it has every word that was asked for."""
+    return 1.0 if WORDS in group.scores else relevance.of(group.best.score)
+
+
 def cut(groups: Sequence[Group], relevance: Relevance, least: float, trace: Trace) -> list[Group]:
-    """The groups whose best hit is at least that relevant, 0 to 1."""
+    """The groups that are at least that relevant, 0 to 1."""
     with trace.stage("cut", f"relevance {least:g}") as step:
-        kept = [group for group in groups if relevance.of(group.best.score) >= least]
+        kept = [group for group in groups if likely(group, relevance) >= least]
         step.count = len(kept)
     return kept

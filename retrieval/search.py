@@ -13,10 +13,11 @@ from retrieval.contradictions import contradictions
 from retrieval.cursor import Place, read_cursor, write_cursor
 from retrieval.diversity import collapse, diversify, vectors
 from retrieval.errors import InvalidQuery
+from retrieval.fusion import find_words, fuse, join
 from retrieval.moments import moments, timeline
 from retrieval.plan import make_plan
 from retrieval.query import Query
-from retrieval.relevance import GOOD, Relevance, cut, relevance
+from retrieval.relevance import GOOD, Relevance, cut, likely, relevance
 from retrieval.target import Embedder
 from retrieval.trace import Trace
 from retrieval.window import DEEPEST, Retriever, Window
@@ -109,8 +110,10 @@ class _Search:
             by_asset=self._query.group,
         )
         while True:
-            window = retriever.window(self._place, self._plan.size, self._trace)
-            found = self._rescored(window.groups)
+            texts = self._texts()
+            size = self._plan.fused if texts else self._plan.size
+            window = retriever.window(self._place, size, self._trace)
+            found = self._found(window.groups, texts)
             relevant = self._relevant(found)
             if len(relevant) < len(found) and not (self._plan.rescore and relevant):
                 window = replace(window, more=False)  # what comes after is hardly better
@@ -118,7 +121,32 @@ class _Search:
             if not window.more or any(group.mark not in self._place.shown for group in groups):
                 return window, groups
             # Everything in it was deleted, or shown before what is left came to be, or irrelevant.
-            self._place = Place(window.end, depth=window.depth)
+            self._place = self._beyond(window, self._place.shown)
+
+    def _texts(self) -> list[Hit]:
+        """What is found by words, which is for the first window."""
+        if not self._plan.words or self._place.start is not None:
+            return []
+        [text] = self._query.sought
+        query = self._query
+        return find_words(self._collection, text, query.filter, self._plan.fused, self._trace)
+
+    def _found(self, groups: list[Group], texts: list[Hit]) -> list[Group]:
+        """What vectors found, and words, in one order."""
+        groups = [group for group in groups if group.mark not in self._place.moved]
+        if not texts:
+            return self._rescored(groups)
+        name, by_asset = self._plan.retrieve, self._query.group
+        groups = join(
+            self._collection,
+            name,
+            self._targets[name],
+            groups,
+            texts,
+            self._trace,
+            by_asset=by_asset,
+        )
+        return fuse(self._rescored(groups), texts, self._trace, by_asset=by_asset)
 
     def _rescored(self, groups: list[Group]) -> list[Group]:
         name = self._plan.rescore
@@ -150,11 +178,15 @@ class _Search:
 
     def _following(self, window: Window, page: list[Group], rest: list[Group]) -> Place | None:
         """Where the next page begins; None at the end."""
+        shown = self._place.shown.union(*(group.marks for group in page))
         if rest:
-            marks = {mark for group in page for mark in group.marks}
-            shown = self._place.shown | marks
-            return Place(self._place.start, window.end, self._place.depth, shown)
-        return Place(window.end, depth=window.depth) if window.more else None
+            return replace(self._place, end=window.end, shown=shown)
+        return self._beyond(window, shown) if window.more else None
+
+    def _beyond(self, window: Window, shown: frozenset[bytes]) -> Place:
+        """After the window; what was shown and is not of it will be met later."""
+        early = shown - {group.mark for group in window.groups}
+        return Place(window.end, depth=window.depth, moved=self._place.moved | early)
 
     def _segments(self, page: list[Group]) -> dict[str, list[Hit]]:
         """The segments of the videos on the page, by asset; if grouped."""
@@ -195,7 +227,7 @@ class _Search:
 
 def _found(group: Group, segments: Sequence[Hit] | None, relevance: Relevance | None) -> Found:
     best = group.best
-    likely = None if relevance is None else relevance.of(best.score)
+    relevant = None if relevance is None else likely(group, relevance)
     if segments is None:
         segments = [member.hit for member in group.members if _is_segment(member.hit)]
     return Found(
@@ -204,8 +236,8 @@ def _found(group: Group, segments: Sequence[Hit] | None, relevance: Relevance | 
         best.score,
         best.payload,
         group.scores,
-        likely,
-        None if likely is None else likely >= GOOD,
+        relevant,
+        None if relevant is None else relevant >= GOOD,
         moments(segments),
         timeline(segments),
         [twin.best.id for twin in group.duplicates],

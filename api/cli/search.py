@@ -41,6 +41,10 @@ def search(
     cursor: Annotated[
         str | None, typer.Option(help="Go on: `next` of --json, with the same query.")
     ] = None,
+    words: Annotated[
+        bool,
+        typer.Option("--words/--no-words", help="Also find captions by their words."),
+    ] = True,
     rerank: Annotated[
         int, typer.Option(help="Compare so many pictures with the text, one by one.")
     ] = 0,
@@ -86,6 +90,7 @@ def search(
         group=not points,
         vector=vector,
         cursor=cursor,
+        words=words,
         candidates=candidates,
         rerank=rerank,
         collapse=collapse,

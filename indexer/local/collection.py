@@ -12,7 +12,17 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
+from indexer.base import (
+    AssetWrite,
+    Hit,
+    Page,
+    Payload,
+    Point,
+    Record,
+    Schema,
+    SearchResult,
+    Selector,
+)
 from indexer.checks import check_effort, check_limit, check_names, checked_query, widened
 from indexer.errors import StorageError, UnknownCollection, Unsupported
 from indexer.filters import Filter
@@ -34,6 +44,7 @@ from indexer.local.transaction import Transaction
 from indexer.local.usage import Usage, disk_bytes, usage
 from indexer.payload import check_payload
 from indexer.points import prepare, prepare_vectors
+from indexer.words import asked
 
 T = TypeVar("T")
 
@@ -191,6 +202,18 @@ class LocalCollection:
         wish = Effort(effort, recall)
         with self._engine().snapshot() as snapshot:
             return read.search(snapshot, vector, unit, filter, limit, wish, self._options)
+
+    def find_text(
+        self,
+        text: str,
+        *,
+        filter: Filter | None = None,  # noqa: A002
+        limit: int = 10,
+    ) -> list[Hit]:
+        """The `limit` points (1 to 10,000) with every word of `text`. Raises `InvalidQuery`."""
+        check_limit(limit)
+        with self._engine().snapshot() as snapshot:
+            return read.find_text(snapshot, asked(text), filter, limit)
 
     def seal(self, vector: str | None = None) -> None:
         """Bring all vectors of a name, by default of those that get an index, into segments, now.

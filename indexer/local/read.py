@@ -81,6 +81,26 @@ def search(
     return SearchResult(hits, warnings, found.exact, found.way)
 
 
+def find_text(
+    snapshot: Snapshot, words: Sequence[str], tree: Filter | None, limit: int
+) -> list[Hit]:
+    """The points that have all the words, which are of `indexer.words`."""
+    if not words:
+        return []
+    # Words hold letters, numbers and marks alone, so nothing in them means anything to FTS5.
+    found = snapshot.connection.execute(
+        "SELECT rowid, size FROM words WHERE words MATCH ?",
+        (" AND ".join(f'"{word}"' for word in words),),
+    ).fetchall()
+    points, sizes = np.array(found, np.int64).reshape(-1, 2).T
+    if tree is not None:
+        rows = snapshot.view.points
+        positions, here = rows.find(points)
+        kept = here & _mask(snapshot, rows, tree)[positions] if len(points) else here
+        points, sizes = points[kept], sizes[kept]
+    return _hits(snapshot.connection, points, len(words) / sizes, limit)
+
+
 def _wanted(snapshot: Snapshot, sealed: Sealed, tree: Filter) -> Wanted:
     key = tree.model_dump_json(by_alias=True)
     return sealed.remembered(key) or sealed.remember(key, _mask(snapshot, sealed.rows, tree))

@@ -9,6 +9,7 @@ from indexer.base import Schema
 from indexer.checks import check_schema
 from indexer.errors import CollectionDamaged, InvalidName, NewerFormat
 from indexer.ledger_sql import ADDED, create_ledger, extend_ledger
+from indexer.words import words_of
 
 MIGRATIONS = (
     """
@@ -81,6 +82,15 @@ MIGRATIONS = (
         version INTEGER NOT NULL
     );
     """,
+    # Words of texts and captions. They are cut in `indexer.words`: the tokenizer sees only spaces.
+    """
+    CREATE VIRTUAL TABLE words USING fts5(held, size UNINDEXED, tokenize = 'ascii');
+    INSERT INTO words (rowid, held, size)
+    SELECT point.rowid, json_extract(found, '$[0]'), json_extract(found, '$[1]')
+    FROM (SELECT rowid, words(payload) AS found FROM point
+          WHERE died IS NULL AND born IS NOT NULL) AS point
+    WHERE found IS NOT NULL;
+    """,
 )
 """Append-only: a collection that was made by migration n is brought up by those after it."""
 
@@ -99,6 +109,7 @@ def format_version(connection: sqlite3.Connection, name: str) -> int:
 def migrate(connection: sqlite3.Connection, version: int) -> None:
     """Apply the migrations after `version`, each in a transaction of its own."""
     connection.create_function("places", 1, _places)
+    connection.create_function("words", 1, _words)
     for number, script in enumerate(MIGRATIONS[version:], version + 1):
         connection.executescript(
             f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT"
@@ -109,6 +120,12 @@ def _places(text: str) -> str:
     """The key and value of each place in a payload, as JSON."""
     found = payload.entries(payload.decode(text))
     return json.dumps([(key, value) for key, kind, value in found if kind == "g"])
+
+
+def _words(text: str) -> str | None:
+    """The words of a payload and their number, as JSON; None without any."""
+    found = words_of(payload.decode(text))
+    return json.dumps([" ".join(found.held), found.size]) if found else None
 
 
 def write_schema(

@@ -14,6 +14,7 @@ from indexer.base import Schema
 from indexer.local.schema import described, read_schema
 from indexer.points import Prepared, missing_vectors
 from indexer.sql import select_in
+from indexer.words import Words, words_of
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float32]
@@ -80,6 +81,7 @@ class Transaction:
         self.kill(self.live(batch.ids))
         rows = self._insert(batch, self.version)
         self._index(zip(rows, batch.entries, strict=True))
+        self._index_words(zip(rows, batch.words, strict=True))
 
     def stage(self, batch: Prepared) -> None:
         """Store points unpublished; unpublished ones of the same ids die."""
@@ -102,6 +104,7 @@ class Transaction:
             [*zip(versions, batch.assets, batch.texts, chosen, strict=True)],
         )
         self._index(zip(chosen, batch.entries, strict=True))
+        self._index_words(zip(chosen, batch.words, strict=True))
 
     def unpublished(self, ids: Iterable[bytes]) -> dict[bytes, int]:
         """The rows of the points of these ids that are staged, by id."""
@@ -143,8 +146,9 @@ class Transaction:
 
     def kill(self, rows: Sequence[int]) -> None:
         """Remove rows from what is visible and from the index of payloads."""
-        found = self.texts(rows)
-        self._forget((row, payloads.entries(payloads.decode(text))) for row, text in found)
+        found = [(row, payloads.decode(text)) for row, text in self.texts(rows)]
+        self._forget((row, payloads.entries(payload)) for row, payload in found)
+        self._forget_words(row for row, payload in found if words_of(payload))
         self.execute("UPDATE point SET died = ? WHERE rowid = ?", [(self.version, r) for r in rows])
 
     def retire(self, name: str, number: int) -> None:
@@ -165,10 +169,13 @@ class Transaction:
 
     def rewrite_payload(self, row: int, old: str, new: str) -> None:
         """Change the payload of a live row from one text to another."""
-        before = payloads.entries(payloads.decode(old))
-        after = payloads.entries(payloads.decode(new))
+        olds, news = payloads.decode(old), payloads.decode(new)
+        before, after = payloads.entries(olds), payloads.entries(news)
         self._forget([(row, before - after)])
         self._index([(row, after - before)])
+        if words_of(olds) != words_of(news):
+            self._forget_words([row])
+            self._index_words([(row, words_of(news))])
         self.execute("UPDATE point SET payload = ? WHERE rowid = ?", [(new, row)])
 
     def _insert(self, batch: Prepared, born: int | None) -> range:
@@ -196,3 +203,12 @@ class Transaction:
             "DELETE FROM kv WHERE key = ? AND type = ? AND value = ? AND point = ?",
             [(*entry, row) for row, found in entries for entry in found],
         )
+
+    def _index_words(self, found: Iterable[tuple[int, Words]]) -> None:
+        self.execute(
+            "INSERT INTO words (rowid, held, size) VALUES (?, ?, ?)",
+            [(row, " ".join(words.held), words.size) for row, words in found if words],
+        )
+
+    def _forget_words(self, rows: Iterable[int]) -> None:
+        self.execute("DELETE FROM words WHERE rowid = ?", [(row,) for row in rows])

@@ -19,6 +19,9 @@ _RECORDS = {
     "payload keys belong to points that are not there": (
         "kv WHERE point NOT IN (SELECT rowid FROM point WHERE died IS NULL)"
     ),
+    "texts belong to points that are not there": (
+        "words WHERE rowid NOT IN (SELECT rowid FROM point WHERE died IS NULL)"
+    ),
 }
 """What no commit could have stored."""
 

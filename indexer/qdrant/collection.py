@@ -7,22 +7,34 @@ import numpy as np
 from numpy.typing import NDArray
 from qdrant_client import models
 
-from indexer.base import AssetWrite, Page, Payload, Point, Record, Schema, SearchResult, Selector
+from indexer.base import (
+    AssetWrite,
+    Hit,
+    Page,
+    Payload,
+    Point,
+    Record,
+    Schema,
+    SearchResult,
+    Selector,
+)
 from indexer.checks import check_effort, check_limit, check_names, checked_query, widened
 from indexer.filters import Filter, payload_keys
 from indexer.ledger import Ledger
 from indexer.payload import check_payload, encode
 from indexer.points import Prepared, prepare, prepare_vectors, prepare_writes
 from indexer.qdrant.batches import chunks, requests
-from indexer.qdrant.filters import of_assets, translated
+from indexer.qdrant.filters import has_words, of_assets, translated
 from indexer.qdrant.options import QdrantOptions
 from indexer.qdrant.payloads import loaded, stored, stored_fields, stored_names
 from indexer.qdrant.remote import RemotePoints
 from indexer.qdrant.search import search
 from indexer.qdrant.staging import Staging
+from indexer.words import asked, words_of
 
 _EDITED_AT_ONCE = 1000
 _ASSETS_AT_ONCE = 100
+_MOST_FOUND = 10_000
 _TOO_MUCH_FOR_A_GRAPH = 0.99
 _LAST_ID = UUID(int=2**128 - 1)
 
@@ -232,6 +244,26 @@ class QdrantCollection:
         )
         return search(self._remote, request, limit, payload_keys(filter) if filter else [])
 
+    def find_text(
+        self,
+        text: str,
+        *,
+        filter: Filter | None = None,  # noqa: A002
+        limit: int = 10,
+    ) -> list[Hit]:
+        """The `limit` points (1 to 10,000) with every word of `text`. Raises `InvalidQuery`.
+
+        Qdrant does not order what matches a text: of more than 10,000 points those of the lowest
+        ids are looked at.
+        """
+        check_limit(limit)
+        words = asked(text)
+        if not words:
+            return []
+        found = self._remote.scroll(has_words(words, filter), most=_MOST_FOUND)
+        hits = [_found(point, len(words)) for point in found]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
+
     def _params(self, effort: float | None) -> models.SearchParams:
         """Rescoring is said always: it means nothing to a collection without small copies."""
         again = models.QuantizationSearchParams(
@@ -252,6 +284,11 @@ class QdrantCollection:
         if isinstance(selector, Filter):
             return self._remote.scroll(translated(selector))
         return self._remote.retrieve(selector)
+
+
+def _found(point: models.Record, words: int) -> Hit:
+    asset, payload = loaded(point.payload)
+    return Hit(_id(point), asset, words / words_of(payload).size, payload)
 
 
 def _tree(tree: Filter | None) -> models.Filter | None:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Sequence
 from datetime import datetime
 
 from qdrant_client import models
@@ -25,6 +26,7 @@ from indexer.filters import (
 from indexer.payload import scalar_entry
 from indexer.qdrant.areas import in_area
 from indexer.qdrant.payloads import ASSET, NULL, path, term_path, token
+from indexer.words import KEYS
 
 NOTHING = models.HasIdCondition(has_id=[])
 _EVERYTHING = models.Filter(must_not=[NOTHING])
@@ -48,6 +50,16 @@ def has_field(key: str) -> models.Filter:
     """Matches the points that have something at a dotted key."""
     where = key_path(key, "is")
     return models.Filter(must_not=[_missing(where)]) if where else models.Filter(must=[NOTHING])
+
+
+def has_words(words: Sequence[str], tree: Filter | None) -> models.Filter:
+    """Matches the points that have all these words of `indexer.words` and pass a filter."""
+    paths = [term_path(key, key, "word") for key in KEYS]
+    either: list[models.Condition] = [
+        models.Filter(should=[_field(where, match=models.MatchValue(value=w)) for where in paths])
+        for w in words
+    ]
+    return models.Filter(must=[*either, *([translated(tree)] if tree else [])])
 
 
 def of_assets(assets: list[str]) -> models.FieldCondition:

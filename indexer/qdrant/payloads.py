@@ -8,6 +8,7 @@ point's asset is `~asset`. Terms map a dotted key, as filters write it, to
     num   its numbers
     at    its instants, as RFC 3339 times in UTC
     geo   its places
+    word  of `text` and `caption`: the words by which they are found
 
 so a filter needs no more of Qdrant than texts that are equal, ranges, and fields that are missing.
 """
@@ -19,6 +20,7 @@ from indexer.base import Payload
 from indexer.errors import CollectionDamaged, InvalidPoint
 from indexer.geo import unpacked
 from indexer.payload import Entry, entries
+from indexer.words import words_of
 
 ASSET = "~asset"
 NULL = "n"
@@ -40,6 +42,8 @@ def stored_fields(payload: Payload) -> dict[str, Any]:
     for name, value in payload.items():
         found[escaped(name)] = value
         found[f"{escaped(name)}~"] = _terms({name: value})
+        if words := words_of({name: value}):
+            found[f"{escaped(name)}~"][name]["word"] = list(words.held)
     return found
 
 

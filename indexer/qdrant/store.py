@@ -13,9 +13,10 @@ from indexer.qdrant.description import Description, read_description
 from indexer.qdrant.filters import key_path
 from indexer.qdrant.ledgers import Ledgers
 from indexer.qdrant.options import IndexKind, Patience, QdrantOptions
-from indexer.qdrant.payloads import ASSET, path
+from indexer.qdrant.payloads import ASSET, path, term_path
 from indexer.qdrant.remote import RemotePoints
 from indexer.qdrant.server import Server
+from indexer.words import KEYS
 
 
 class QdrantStore:
@@ -184,6 +185,8 @@ class QdrantStore:
         if self._server.is_local:
             return
         self._index_field(name, path(ASSET), "text")
+        for key in KEYS:
+            self._index_field(name, term_path(key, key, "word"), "text")
         for key, kind in self._options.indexes.items():
             if field := key_path(key, _PARTS[kind]):
                 self._index_field(name, field, kind)

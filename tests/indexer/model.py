@@ -100,6 +100,10 @@ class Model:
             if name in self.points[point].vectors
         }
 
+    def having(self, words: set[str]) -> set[UUID]:
+        """The points whose `text` and `caption` hold all of some words of lower case and ASCII."""
+        return {point for point, stored in self.points.items() if words <= texts(stored.payload)}
+
     def _edit(self, selector: Selector, change: Callable[[Payload], Payload]) -> int:
         chosen = self.select(selector)
         for point in chosen:
@@ -162,6 +166,12 @@ def values(payload: Json, key: str) -> list[Any]:
     for value in found:
         flat += value if isinstance(value, list) else [] if value is None else [value]
     return flat
+
+
+def texts(payload: Payload) -> set[str]:
+    """The words of the texts."""
+    found = [value for key in ("text", "caption") for value in values(payload, key)]
+    return {w for t in found if isinstance(t, str) for w in re.findall("[^\\W_]+", t.lower())}
 
 
 def same(a: Json, b: Json) -> bool:
@@ -252,6 +262,9 @@ def assert_same(collection: Collection, model: Model) -> None:
         for name, vector in record.vectors.items():
             np.testing.assert_array_equal(vector, stored.vectors[name])
     assert collection.count() == len(model.points)
+    for words in ("red", "soon", "05 2024"):
+        hits = collection.find_text(words, limit=10_000)
+        assert {hit.id for hit in hits} == model.having(set(words.split()))
     assert {row.asset: row for row in collection.ledger.rows()} == model.ledger
     for asset in {stored.asset for stored in model.waiting.values()} | model.ledger.keys():
         assert [(record.id, record.payload) for record in collection.staged(asset)] == [

@@ -114,7 +114,7 @@ class Generator:
 
     def delete_payload(self, model: Model) -> Operation:
         selector = self.ids(model, 4) if self.random.random() < 0.5 else self.filter()
-        keys = self.random.sample(["color", "n", "when", "tags", "exif", "asset"], 2)
+        keys = self.random.sample(["color", "n", "when", "tags", "exif", "asset", "text"], 2)
         return lambda target: target.delete_payload(selector, keys)
 
     def asset(self) -> str:
@@ -165,6 +165,8 @@ class Generator:
             "people": lambda: [{"name": self.any_value()}, self.scalar()],
             "a.b": self.scalar,
             "asset": self.scalar,
+            "text": self.scalar,
+            "caption": lambda: [self.scalar(), self.any_value()],
         }
         chosen = self.random.sample(list(fields), self.random.randrange(len(fields)))
         return {name: fields[name]() for name in chosen}

@@ -25,11 +25,16 @@ MODES: dict[str, dict[str, Any]] = {
     "assets": {},
     "narrow windows": {"candidates": 30, "diversity": 0.6},
     "collapsed": {"candidates": 60, "collapse": True},
+    "words": {"candidates": 20},
+    "words, collapsed points": {"candidates": 20, "collapse": True, "group": False},
 }
 
 
-def fill(collection: Collection, random: np.random.Generator) -> None:
-    """Mostly images, some films of several segments; every sixth image has a near-duplicate."""
+def fill(collection: Collection, random: np.random.Generator, mode: str = "") -> None:
+    """Mostly images, some films of several segments; every sixth image has a near-duplicate.
+
+    For the modes of words every seventh asset has a text.
+    """
     store_all(collection, random, [1 if number % 5 else 6 for number in range(ASSETS)])
     first = [r.id for r in collection.scroll(limit=1000).records if r.asset in LIKE_THE_NEXT]
     twins = []
@@ -38,6 +43,10 @@ def fill(collection: Collection, random: np.random.Generator) -> None:
         vectors = {"default": record.vectors["default"] + 1e-3 * twin.vectors["default"]}
         twins.append(replace(twin, vectors=vectors))
     collection.upsert(twins)
+    if mode.startswith("words"):
+        texts = [f"asset-{number}" for number in range(0, ASSETS, 7)]
+        some = Filter.parse({"must": [{"key": "asset", "match": {"any": texts}}]})
+        collection.set_payload(some, {"text": "this is a red thing"})
 
 
 class Meddler:
@@ -84,7 +93,7 @@ def test_what_stays_the_same_is_met_once_while_others_write(
 ) -> None:
     random = np.random.default_rng(seed)
     collection = create(store, FAKE)
-    fill(collection, random)
+    fill(collection, random, mode)
     writers = [
         threading.Thread(target=Meddler(collection, (seed, n)).go_on, args=(20,)) for n in range(2)
     ]
@@ -108,7 +117,7 @@ def test_what_stays_the_same_is_met_once_while_others_write(
 @pytest.mark.parametrize("mode", MODES)
 def test_a_walk_over_what_rests_is_one_long_answer(store: Store, mode: str) -> None:
     collection = create(store, FAKE)
-    fill(collection, np.random.default_rng(5))
+    fill(collection, np.random.default_rng(5), mode)
     searcher = Searcher(collection, FAKE)
     options = MODES[mode] | {"candidates": 1000}
     whole = Query([Part(text="a red thing")], limit=1000, **options)

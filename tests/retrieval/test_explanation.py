@@ -16,6 +16,8 @@ from tests.media import picture
 from tests.retrieval.library import create, store_all
 
 CALLS = {
+    "words": "find_text",
+    "compare": "search",
     "retrieve": "search",
     "rescore": "search",
     "moments": "search",
@@ -56,6 +58,8 @@ class Watched:
 def collection(store: Store, internvl: InternVLEncoder) -> Collection:
     made = create(store, internvl)
     store_all(made, np.random.default_rng(3), [1 + 2 * (n % 4 == 0) for n in range(30)])
+    some = {"must": [{"key": "asset", "match": {"any": ["asset-3", "asset-8"]}}]}
+    made.set_payload(Filter.parse(some), {"caption": "a red panda in the snow"})
     return made
 
 

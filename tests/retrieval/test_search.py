@@ -121,10 +121,10 @@ def test_an_unfiltered_field_that_nobody_has_is_told(searcher: Searcher) -> None
 def test_stages_are_timed_and_told_on_request(searcher: Searcher) -> None:
     quiet = searcher.search(Query([Part(text="red")]))
     told = searcher.search(Query([Part(text="red")], explain=True))
-    assert list(quiet.took_ms) == ["plan", "encode", "retrieve", "moments"]
+    assert list(quiet.took_ms) == ["plan", "encode", "words", "retrieve", "moments"]
     assert quiet.stages == []
     assert [stage.name for stage in told.stages] == list(quiet.took_ms)
-    assert told.stages[2].using == "default"
+    assert told.stages[3].using == "default"
 
 
 def test_a_given_vector_is_a_part_like_others(searcher: Searcher) -> None:

@@ -186,8 +186,8 @@ def test_a_newer_format_is_refused_and_left_alone(store: LocalStore, folder: Pat
 
 
 def test_an_older_format_is_brought_up(store: LocalStore, folder: Path) -> None:
-    """In format 1 places were not indexed, the ledger had fewer columns, and nothing was sealed."""
-    berlin = point(1000, place={"lat": 52.5, "lon": 13.4})
+    """Format 1 did not index places and words, had a shorter ledger, and sealed nothing."""
+    berlin = point(1000, place={"lat": 52.5, "lon": 13.4}, text="A street in Berlin")
     store.open("photos").upsert([berlin])
     store.close()
     connection = sqlite3.connect(folder / FILE)
@@ -196,12 +196,14 @@ def test_an_older_format_is_brought_up(store: LocalStore, folder: Path) -> None:
         for column in ("source", "metadata", "seconds"):
             connection.execute(f"ALTER TABLE ledger DROP COLUMN {column}")
         connection.execute("DROP TABLE segment")
+        connection.execute("DROP TABLE words")
         connection.execute("PRAGMA user_version = 1")
     connection.close()
     area = {"geo_radius": {"center": {"lat": 52.5, "lon": 13.3}, "radius": 10_000}}
     collection = store.open("photos")
     found = collection.scroll(Filter.parse({"must": [{"key": "place", **area}]}))
     assert [record.id for record in found.records] == [berlin.id]
+    assert [hit.id for hit in collection.find_text("berlin street")] == [berlin.id]
     row = LedgerRow("a", "done", updated=1.0, source="file:///photos", seconds=0.5)
     collection.ledger.record([row])
     assert collection.ledger.get(["a"]) == {"a": row}

@@ -61,7 +61,7 @@ def test_a_collection_of_a_newer_version_is_refused(qdrant: Loopback, tmp_path: 
 def test_fields_are_indexed_when_a_collection_is_made(qdrant: Loopback, tmp_path: Path) -> None:
     options = QdrantOptions(indexes={"exif.taken": "time", "stars": "number"})
     QdrantStore(qdrant.url, tmp_path, options=options).create("photos", SCHEMA)
-    assert qdrant.seen.count("PUT /collections/photos/index") == 3
+    assert qdrant.seen.count("PUT /collections/photos/index") == 5
     body = qdrant.bodies["PUT /collections/{name}/index"]
     assert body.field_name == '"stars~"."stars"."num"'
     assert (body.field_schema.type, body.field_schema.on_disk) == ("float", False)
