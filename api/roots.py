@@ -1,10 +1,11 @@
-"""The folders whose files may be served over HTTP."""
+"""The folders whose files may be served, and ingested, over HTTP."""
 
 import os
 from collections.abc import Sequence
 from pathlib import Path
 
 from indexer.installation import FILE, open_installation
+from ingestion.reach import Reach
 
 
 class Roots:
@@ -32,8 +33,7 @@ class Roots:
 
     def allow(self, path: Path) -> bool:
         """Whether a file, its symlinks resolved, lies inside an allowed folder."""
-        resolved = path.resolve()
-        return any(resolved.is_relative_to(root) for root in self.all())
+        return Reach(folders=tuple(self.all())).allows(path)
 
     def _ingested(self) -> list[Path]:
         if not (self._data / FILE).exists():

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ingestion.duplicates import find_duplicates as find_duplicates
     from ingestion.duplicates import record_duplicates as record_duplicates
     from ingestion.errors import BadManifest as BadManifest
+    from ingestion.errors import Cancelled as Cancelled
     from ingestion.errors import DecoderLost as DecoderLost
     from ingestion.errors import DecoderUnfit as DecoderUnfit
     from ingestion.errors import EncodingStopped as EncodingStopped
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ingestion.errors import NothingFound as NothingFound
     from ingestion.errors import NotMedia as NotMedia
     from ingestion.errors import PathNotFound as PathNotFound
+    from ingestion.errors import QueueFull as QueueFull
     from ingestion.filling import backfill as backfill
     from ingestion.folder import walk as walk
     from ingestion.gone import forget as forget
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from ingestion.items import Item as Item
     from ingestion.journal import JobRecord as JobRecord
     from ingestion.journal import Journal as Journal
+    from ingestion.journal import Running as Running
     from ingestion.options import IngestOptions as IngestOptions
     from ingestion.options import Limits as Limits
     from ingestion.options import VideoOptions as VideoOptions
@@ -48,14 +51,14 @@ if TYPE_CHECKING:
 _HOMES = {
     "dryrun": "Plan plan",
     "duplicates": "Copy Group find_duplicates record_duplicates",
-    "errors": "BadManifest DecoderLost DecoderUnfit EncodingStopped IngestError MediaError "
-    "NothingFound NotMedia PathNotFound",
+    "errors": "BadManifest Cancelled DecoderLost DecoderUnfit EncodingStopped IngestError "
+    "MediaError NothingFound NotMedia PathNotFound QueueFull",
     "filling": "backfill",
     "folder": "walk",
     "gone": "forget vanished",
     "images": "load_image",
     "items": "Item",
-    "journal": "JobRecord Journal",
+    "journal": "JobRecord Journal Running",
     "options": "IngestOptions Limits VideoOptions",
     "pipeline": "ingest",
     "progress": "FileEvent Progress Rates Report",

@@ -6,6 +6,8 @@ IngestError
 ├── BadManifest            a manifest that cannot be read as a whole
 ├── EncodingStopped        the encoder is gone, or fails on everything it is given
 ├── DecoderUnfit           no process can be had that decodes
+├── QueueFull              too many jobs wait already
+├── Cancelled              somebody cancelled the job
 └── MediaError             one file cannot be used; the ledger records it as failed
     ├── DecoderLost        the process that decoded it died of it
     └── NotMedia           it is no image and no video; the ledger records it as skipped
@@ -34,6 +36,14 @@ class EncodingStopped(IngestError):
 
 class DecoderUnfit(IngestError):
     """No process can be started that decodes for this encoder."""
+
+
+class QueueFull(IngestError):
+    """No more jobs are queued for now."""
+
+
+class Cancelled(IngestError):
+    """Somebody else ended the job; what was done is kept."""
 
 
 class MediaError(IngestError):

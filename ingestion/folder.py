@@ -10,6 +10,7 @@ from ingestion.errors import MediaError, PathNotFound
 from ingestion.formats import BY_SUFFIX
 from ingestion.items import Item, local_path
 from ingestion.payloads import readable
+from ingestion.reach import Reach
 from ingestion.sidecars import MAX_TEXT, SUFFIXES, candidates, decoded_text, read_sidecars
 from ingestion.sources import SourceOptions, not_empty
 
@@ -33,6 +34,7 @@ class Folder:
             self._options.exclude,
             self._options.follow_symlinks,
             texts=self._options.texts,
+            reach=self._options.reach,
         )
 
     def is_gone(self, asset: str) -> bool:
@@ -55,6 +57,7 @@ def walk(
     follow_symlinks: bool = False,
     *,
     texts: bool = False,
+    reach: Reach = Reach(),  # noqa: B008 - it is frozen
 ) -> Iterator[Item]:
     """Every file below `root` in name order, or `root` itself where it is a file.
 
@@ -67,14 +70,15 @@ def walk(
     several links is entered once.
 
     What lies beside `a.jpg` as `a.txt`, `a.json`, `a.jpg.txt` or `a.jpg.json` goes into its
-    payload. With `texts` such captions, and all other `.txt` files, become points as well.
+    payload. With `texts` such captions, and all other `.txt` files, become points as well. What
+    leads, by links, to where `reach` does not is yielded with that fault, and not looked at.
 
     Raises `PathNotFound` or `NothingFound`, at the call.
     """
     root = root.resolve()  # however it is spelled, a file is one asset
     if not root.exists():
         raise PathNotFound(f"{root} does not exist")
-    tree = _Tree(root, tuple(include), tuple(exclude), follow_symlinks, texts)
+    tree = _Tree(root, tuple(include), tuple(exclude), follow_symlinks, texts, reach)
     if not root.is_dir():
         return iter([tree.item(root, _present(root))])
     globs = " that the globs let through" if include or exclude else ""
@@ -88,6 +92,7 @@ class _Tree:
     exclude: tuple[str, ...]
     follow: bool
     texts: bool = False
+    reach: Reach = Reach()  # noqa: RUF009 - it is frozen
     entered: set[tuple[int, int]] = field(default_factory=set)
 
     def __iter__(self) -> Iterator[Item]:
@@ -104,6 +109,11 @@ class _Tree:
     def item(self, path: Path, sidecars: Sequence[str]) -> Item:
         """A file, and what lies beside it by these names."""
         item = replace(Item.of_file(path), source=self.root.as_uri())
+        try:
+            for one in (path, *map(path.with_name, sidecars)):
+                self.reach.check_path(one)
+        except MediaError as error:
+            return replace(item, fault=str(error))
         if self.texts and path.suffix.lower() == ".txt":
             return _of_text(item, path)
         if not sidecars:
@@ -115,6 +125,8 @@ class _Tree:
     def _list(self, folder: Path) -> Iterator[Item | Path]:
         """The items of a folder, and the folders in it; one that cannot be listed is an item."""
         try:
+            if not self.reach.allows(folder):
+                return iter([self.item(folder, ())])
             stat = folder.stat()
             if (stat.st_dev, stat.st_ino) in self.entered:
                 return iter(())

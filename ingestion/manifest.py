@@ -121,6 +121,7 @@ class Manifest:
         if self.root is None or path is None or "\0" in place:
             raise MediaError("not a place that this manifest may name")
         path = _normal(self.root / path)
+        self._reach.check_path(path)
         return path.as_uri(), path
 
     def _stored(self, url: str) -> tuple[str, Blob]:
@@ -154,6 +155,8 @@ class Manifest:
 
 def _with_own_host(uri: str, reach: Reach) -> Reach:
     """A manifest may name files beside it; its host's name must not lead to private addresses."""
+    if not reach.trusts_sources:
+        return reach
     host = host_of(uri)
     return Reach(
         (*reach.hosts, host), (*reach.private, host) if is_address(host) else reach.private

@@ -1,4 +1,4 @@
-"""Which hosts may be asked for what somebody else names: the guard of every fetch by URL.
+"""What somebody else may name, and have read: the guard of every fetch by URL, and of paths.
 
 A server that fetches whatever it is told to can be made to read its own network. So a host must be
 listed, its addresses are looked at after they were resolved, and the connection goes to the address
@@ -6,9 +6,11 @@ that was looked at; redirects start over.
 """
 
 import ipaddress
+import os
 import socket
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
 
 from ingestion.errors import MediaError
@@ -26,11 +28,31 @@ class Reach:
     """What may be fetched.
 
     `hosts` are names, addresses or globs (`*.example.com`; `*` is any); by default there are none.
-    Those in `private` may also lie at addresses that are not public.
+    Those in `private` may also lie at addresses that are not public. `folders` are resolved, and
+    hold, links followed, whatever is read of this machine; None where who names the sources could
+    read everything here by hand. Then the URLs of sources, too, are fetched from wherever they are.
     """
 
     hosts: tuple[str, ...] = ()
     private: tuple[str, ...] = ()
+    folders: tuple[Path, ...] | None = None
+
+    @property
+    def trusts_sources(self) -> bool:
+        """Whether what is named as a source may be anywhere."""
+        return self.folders is None
+
+    def allows(self, path: Path) -> bool:
+        """Whether a file or folder of this machine may be read."""
+        if self.folders is None:
+            return True
+        real = Path(os.path.realpath(path))  # `resolve` raises where links go round in circles
+        return any(real.is_relative_to(folder) for folder in self.folders)
+
+    def check_path(self, path: Path) -> None:
+        """Raises `NotAllowed` where a file or folder may not be read."""
+        if not self.allows(path):
+            raise NotAllowed("it leads out of the folders that may be read: see the setting roots")
 
     def check(self, url: str) -> SplitResult:
         """The parts of a URL that may be fetched; raises `NotAllowed`."""
@@ -42,7 +64,7 @@ class Reach:
         if not host or parts.username is not None:
             raise NotAllowed("a URL must name a host, and no user")
         if not _is_among(host, self.hosts):
-            raise NotAllowed(f"URLs of {host} may not be fetched: --fetch-hosts {host} allows it")
+            raise NotAllowed(f"URLs of {host} may not be fetched: {self._remedy(host)}")
         return parts
 
     def addresses(self, host: str, port: int) -> list[str]:
@@ -56,6 +78,10 @@ class Reach:
         if private and not _is_among(host, self.private):
             raise NotAllowed(f"{host} is at {private[0]}, an address that is not public")
         return addresses
+
+    def _remedy(self, host: str) -> str:
+        by_hand = f"--fetch-hosts {host} allows it"
+        return by_hand if self.trusts_sources else "see the setting fetch_hosts"
 
 
 def is_address(host: str) -> bool:

@@ -70,7 +70,7 @@ class Source(Protocol):
 def open_source(name: str, options: SourceOptions) -> Source:
     """The source of that name: a path or a URL.
 
-    Raises `PathNotFound`, or another `IngestError` that says what is wrong with it.
+    Raises `PathNotFound`, `NotAllowed`, or another `IngestError` that says what is wrong with it.
     """
     scheme = urlsplit(name).scheme.lower() if "://" in name else ""
     if scheme == "file":
@@ -85,6 +85,7 @@ def _local(path: Path, options: SourceOptions) -> Source:
     from ingestion.folder import Folder
 
     path = path.resolve()  # however it is spelled, a file is one asset
+    options.reach.check_path(path)
     if not path.exists():
         raise PathNotFound(f"{path} does not exist")
     if path.is_dir():
@@ -96,6 +97,8 @@ def _remote(name: str, scheme: str, options: SourceOptions) -> Source:
     from ingestion.stores import Bucket
 
     if scheme not in ("http", "https"):
+        if not options.reach.trusts_sources:
+            options.reach.check(name)
         return _file(name, options, name) or Bucket(name, options)
     url = encoded(name)
     return _file(urlsplit(url).path, options, url) or Page(url, options)
@@ -122,18 +125,24 @@ class Page:
         self.uri = url
         self.needs = options.needs
         self.root: Path | None = None
+        self._reach = trusting(url, options.reach)
 
     def __iter__(self) -> Iterator[Item]:
         from ingestion.web import WebFile
 
-        return iter([Item(self.uri, WebFile(Web(trusting(self.uri)), self.uri), source=self.uri)])
+        return iter([Item(self.uri, WebFile(Web(self._reach), self.uri), source=self.uri)])
 
     def is_gone(self, asset: str) -> bool:  # noqa: ARG002
         return False
 
 
-def trusting(url: str, reach: Reach = Reach()) -> Reach:  # noqa: B008 - it is frozen
-    """`reach`, and the host of a URL that the user gave: that one may be anywhere."""
+def trusting(url: str, reach: Reach) -> Reach:
+    """`reach`, and the host of a URL that the user gave: that one may be anywhere.
+
+    Where sources are not trusted, `reach` alone.
+    """
+    if not reach.trusts_sources:
+        return reach
     host = host_of(url)
     return Reach((*reach.hosts, host), (*reach.private, host))
 

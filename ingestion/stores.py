@@ -108,6 +108,8 @@ def store_of(url: str) -> tuple[Any, str]:
     except (ImportError, ValueError) as error:
         fix = f": {EXTRAS[scheme]}" if scheme in EXTRAS else ""
         raise IngestError(f"{url}: {error}{fix}") from error
+    if getattr(store, "local_file", False):
+        raise IngestError(f"{url}: files of this machine are named by their paths")
     return store, str(path)
 
 

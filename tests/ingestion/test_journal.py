@@ -10,7 +10,8 @@ import pytest
 from encoders.fake import FakeEncoder
 from indexer import LocalCollection
 from indexer.installation import FILE
-from ingestion import Journal, ingest, walk
+from ingestion import Cancelled, Journal, QueueFull, ingest, walk
+from ingestion.journal import TABLE
 from tests import media as make
 
 
@@ -79,3 +80,82 @@ def test_a_killed_job_is_interrupted(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / FILE) as db:
         assert db.execute("SELECT state FROM job").fetchall() == [("interrupted",)]
     assert not os.listdir(tmp_path / "jobs")  # noqa: PTH208
+
+
+def begun_and_killed(folder: Path) -> None:
+    """A process that claims the next job and dies of it."""
+    context = multiprocessing.get_context("forkserver")
+    ready = context.Event()
+    process = context.Process(target=claimed_forever, args=(folder, ready))
+    process.start()
+    assert ready.wait(60)
+    process.kill()
+    process.join()
+
+
+def claimed_forever(folder: Path, ready: Event) -> None:
+    with Journal(folder).claim() as job:
+        assert job is not None
+        ready.set()
+        threading.Event().wait()
+
+
+def submit(journal: Journal, name: str = "photos", most: int = 9) -> int:
+    return journal.submit(name, ["file:///x"], {}, '{"what": 1}', most).id
+
+
+def test_queued_jobs_are_claimed_once_and_in_order(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    first, second = submit(journal, "a"), submit(journal, "b")
+    with pytest.raises(QueueFull, match="2 jobs wait"):
+        submit(journal, "c", most=2)
+    with journal.claim() as one, Journal(tmp_path).claim() as other:
+        assert one is not None
+        assert other is not None
+        assert (one.id, one.request, other.id) == (first, '{"what": 1}', second)
+        with journal.claim() as none:
+            assert none is None
+        other.put_back()
+    assert [job.state for job in journal.latest()] == ["queued", "done"]
+    with journal.claim() as again:
+        assert again is not None
+        assert again.id == second
+
+
+def test_a_cancelled_job_is_not_claimed_and_one_at_work_ends(
+    tmp_path: Path, media: Path, encoder: FakeEncoder, collection: LocalCollection
+) -> None:
+    make.save_pictures(media, 2)
+    journal = Journal(tmp_path)
+    waiting, working = submit(journal), submit(journal)
+    assert journal.cancel(waiting)
+    with journal.claim() as job:
+        assert job is not None
+        assert job.id == working
+        journal.cancel(working)
+        with pytest.raises(Cancelled):
+            list(job.noted(ingest(walk(media), encoder, collection)))
+    assert [one.state for one in journal.latest()] == ["cancelled", "cancelled"]
+    assert journal.cancel(3) is None
+
+
+def test_a_job_that_processes_die_of_is_given_up(tmp_path: Path) -> None:
+    journal = Journal(tmp_path)
+    deadly, harmless = submit(journal), submit(journal)
+    for _ in range(3):
+        begun_and_killed(tmp_path)
+    with journal.claim() as job:
+        assert job is not None
+        assert job.id == harmless
+    given_up = journal.get(deadly) or pytest.fail("it is gone")
+    assert (given_up.state, given_up.is_over) == ("failed", True)
+    assert "died 3 times" in given_up.error
+
+
+def test_a_journal_of_an_earlier_version_is_read(tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / FILE) as db:
+        db.execute(TABLE)
+        db.execute("INSERT INTO job VALUES (1, 'a', '[]', '{}', 'fake', 'done', 1, 2, '{}', '')")
+    db.close()
+    assert submit(Journal(tmp_path)) == 2
+    assert [job.is_over for job in Journal(tmp_path).latest()] == [False, True]

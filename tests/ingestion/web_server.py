@@ -8,7 +8,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class WebServer(ThreadingHTTPServer):
-    """Serves `files` by path, in ranges if asked; `redirects` lead on, `troubles` come first."""
+    """Serves `files` by path, in ranges if asked; `redirects` lead on, `troubles` come first.
+
+    What is in `held` waits for its event.
+    """
 
     daemon_threads = True
 
@@ -18,6 +21,7 @@ class WebServer(ThreadingHTTPServer):
         self.redirects: dict[str, str] = {}
         self.troubles: dict[str, list[int]] = {}
         self.asked: Counter[str] = Counter()
+        self.held: dict[str, threading.Event] = {}
         self.ranges = True
 
     @property
@@ -31,6 +35,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path = self.path
         self.server.asked[path] += 1
+        if path in self.server.held:
+            self.server.held[path].wait(60)
         if self.server.troubles.get(path):
             self._answer(self.server.troubles[path].pop(0), b"", {"Retry-After": "0"})
         elif path in self.server.redirects:
