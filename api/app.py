@@ -58,7 +58,6 @@ def create_app(installation: Installation) -> FastAPI:
         request_timeout=settings.request_timeout,
     )
     problems.install(app)
-    app.state.routes = [route for router in ROUTERS for route in router.routes]
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", PageFiles(directory=STATIC), name="static")
@@ -83,8 +82,12 @@ class PageFiles(StaticFiles):
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    warming = asyncio.create_task(app.state.service.warm_up())
+    service: Service = app.state.service
+    warming = asyncio.create_task(service.warm_up())
+    service.runner.start()
     yield
+    service.drain()
+    await asyncio.to_thread(service.runner.join)
     warming.cancel()
     with suppress(asyncio.CancelledError):
         await warming

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from api.batcher import Batcher, BatchOptions, Timed
 from api.patience import PATIENCE
+from api.turns import Turns
 from encoders import Encoder, EncoderInfo, InvalidInput, Pixels, Preprocess, RGBImage, Vectors
 from encoders.base import Ability
 from encoders.workers import WorkerEncoder
@@ -40,7 +41,7 @@ class BatchingEncoder:
         self._options = options or BatchOptions()
         self._timed = timed
         own = isinstance(encoder, WorkerEncoder)
-        self._device: AbstractContextManager[Any] = nullcontext() if own else threading.Lock()
+        self._device: AbstractContextManager[Any] = nullcontext() if own else Turns()
         self._texts = Batcher(self._run_texts, self._options, len, timed)
         self._pixels = Batcher(self._run_pixels, self._options, timed=timed)
         self._known = _Recent(REMEMBERED)
@@ -48,6 +49,11 @@ class BatchingEncoder:
     @property
     def info(self) -> EncoderInfo:
         return self._encoder.info
+
+    @property
+    def bulk(self) -> "BulkEncoder":
+        """The same encoder for work in bulk, beside queries."""
+        return BulkEncoder(self._encoder, self._device)
 
     @property
     def waiting(self) -> int:
@@ -118,6 +124,33 @@ class BatchingEncoder:
         if not rows:
             return {name: np.empty((0, dim), np.float32) for name, dim in names.items()}
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
+
+
+class BulkEncoder:
+    """Waits for its turn however long, a batch at a time; takes no place in a queue of queries."""
+
+    def __init__(self, encoder: Encoder, device: AbstractContextManager[Any]) -> None:
+        self._encoder = encoder
+        self._device = device
+
+    @property
+    def info(self) -> EncoderInfo:
+        return self._encoder.info
+
+    @property
+    def preprocess(self) -> Preprocess:
+        return self._encoder.preprocess
+
+    def encode_texts(self, texts: Sequence[str]) -> Vectors:
+        with self._device:
+            return self._encoder.encode_texts(texts)
+
+    def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
+        with self._device:
+            return self._encoder.encode_pixels(pixels, normalize=normalize)
+
+    def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
+        return self.encode_pixels([self.preprocess(image) for image in images], normalize=normalize)
 
 
 class _Recent:

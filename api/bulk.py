@@ -4,6 +4,7 @@ from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
 
+from api.census import Census
 from api.installation import Installation
 from encoders import BOTH, Modality
 from indexer import Collection, LedgerRow
@@ -13,6 +14,7 @@ from ingestion import (
     Journal,
     Plan,
     Progress,
+    Running,
     Seen,
     Source,
     VideoOptions,
@@ -49,9 +51,14 @@ class Bulk:
     """One run over some sources. What is listed is remembered, to tell what is gone."""
 
     def __init__(
-        self, installation: Installation, sources: Sequence[Source], options: IngestOptions
+        self,
+        installation: Installation,
+        sources: Sequence[Source],
+        options: IngestOptions,
+        name: str | None = None,
     ) -> None:
-        self.name = installation.settings.collection
+        """Into the collection `name`, by default that of the settings."""
+        self.name = name or installation.settings.collection
         self.job: int | None = None
         self.copies = 0
         """How many pictures and videos look like better ones, where that was looked at."""
@@ -86,6 +93,14 @@ class Bulk:
                 if step.final and step.points:
                     self._compare(collection)
                 yield step
+
+    def carry_out(self, job: Running, census: Census) -> Generator[Progress]:
+        """The same for a job of the queue, into a collection that must still be there."""
+        collection = self._collection()
+        encoder = self._installation.encoder(collection)
+        job.describe([source.uri for source in self._sources], encoder.info.name)
+        steps = ingest(self._items(), encoder.bulk, collection, self._options)
+        yield from job.noted(census.told(steps))
 
     def tidied(self, *, prune: bool) -> int:
         """How many assets with points are gone; with `prune` they are forgotten.

@@ -12,7 +12,7 @@ import asyncio
 import base64
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from typing import Any, Generic, Self, TypeVar
 import httpx
 from pydantic import BaseModel
 
-from api.schemas import CollectionList, SearchAnswer, UploadReport
+from api.schemas import CollectionList, JobOut, SearchAnswer, UploadReport
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -84,6 +84,29 @@ def _search(
 def _upload(collection: str, files: Sequence[Path]) -> _Call[UploadReport]:
     path = f"/v1/collections/{collection}/assets"
     return _Call("POST", path, _model(UploadReport), files=files)
+
+
+def _submit(collection: str, sources: Sequence[str], options: Mapping[str, Any]) -> _Call[JobOut]:
+    body = {"sources": list(sources), **options}
+    return _Call("POST", f"/v1/collections/{collection}/jobs", _model(JobOut), body)
+
+
+def _job(job: int) -> _Call[JobOut]:
+    return _Call("GET", f"/v1/jobs/{job}", _model(JobOut))
+
+
+def _cancel(job: int) -> _Call[JobOut]:
+    return _Call("POST", f"/v1/jobs/{job}/cancel", _model(JobOut))
+
+
+def _told(line: str) -> JobOut | None:
+    """The job that a line of an event stream tells of."""
+    found = line.startswith("data: ")
+    return JobOut.model_validate_json(line.removeprefix("data: ")) if found else None
+
+
+def _broken_off() -> httpx.TransportError:
+    return httpx.RemoteProtocolError("the stream ended before the job")
 
 
 def _collections() -> _Call[CollectionList]:
@@ -163,6 +186,37 @@ class Client:
         """Add images and videos; each has its own outcome."""
         return self._send(_upload(collection, files))
 
+    def submit_job(self, collection: str, sources: Sequence[str], **options: Any) -> JobOut:  # noqa: ANN401
+        """Ingest folders and files of the server, or URLs; `options` are those of `JobRequest`."""
+        return self._send(_submit(collection, sources, options))
+
+    def job(self, job: int) -> JobOut:
+        """How far a job is."""
+        return self._send(_job(job))
+
+    def cancel_job(self, job: int) -> JobOut:
+        """End a job; what it did is kept."""
+        return self._send(_cancel(job))
+
+    def watch(self, job: int) -> Iterator[JobOut]:
+        """The job as it gets on, to its end."""
+        retries = _Retries(self._patience)
+        while True:
+            try:
+                with self._http.stream("GET", f"/v1/jobs/{job}/events") as answer:
+                    if answer.is_success:
+                        for state in filter(None, map(_told, answer.iter_lines())):
+                            yield state
+                            if state.is_over:
+                                return
+                            retries = _Retries(self._patience)
+                        raise _broken_off()
+                    answer.read()
+            except httpx.TransportError as error:
+                time.sleep(retries.after(error))
+            else:
+                time.sleep(retries.after(answer))
+
     def collections(self) -> CollectionList:
         """All collections."""
         return self._send(_collections())
@@ -225,6 +279,39 @@ class AsyncClient:
     async def upload(self, collection: str, files: Sequence[Path]) -> UploadReport:
         """See `Client.upload`; the files are read into memory."""
         return await self._send(_upload(collection, files))
+
+    async def submit_job(self, collection: str, sources: Sequence[str], **options: Any) -> JobOut:  # noqa: ANN401
+        """See `Client.submit_job`."""
+        return await self._send(_submit(collection, sources, options))
+
+    async def job(self, job: int) -> JobOut:
+        """See `Client.job`."""
+        return await self._send(_job(job))
+
+    async def cancel_job(self, job: int) -> JobOut:
+        """See `Client.cancel_job`."""
+        return await self._send(_cancel(job))
+
+    async def watch(self, job: int) -> AsyncIterator[JobOut]:
+        """See `Client.watch`."""
+        retries = _Retries(self._patience)
+        while True:
+            try:
+                async with self._http.stream("GET", f"/v1/jobs/{job}/events") as answer:
+                    if answer.is_success:
+                        async for line in answer.aiter_lines():
+                            if (state := _told(line)) is None:
+                                continue
+                            yield state
+                            if state.is_over:
+                                return
+                            retries = _Retries(self._patience)
+                        raise _broken_off()
+                    await answer.aread()
+            except httpx.TransportError as error:
+                await asyncio.sleep(retries.after(error))
+            else:
+                await asyncio.sleep(retries.after(answer))
 
     async def collections(self) -> CollectionList:
         """See `Client.collections`."""

@@ -6,35 +6,46 @@ from pathlib import Path
 from uuid import UUID
 
 from api.installation import Installation
+from api.jobs import Jobs
 from api.media import Originals, kept_hash
+from api.orders import Order
 from api.problems import Refusal
 from api.retention import remove_upload
-from api.schemas import UploadItem
+from api.schemas import UploadItem, UploadReport
 from api.uploads import Upload
 from indexer import Collection, point_id
 from ingestion import FileEvent, IngestOptions, Item, Limits, MediaError, NotMedia, ingest
-from ingestion.formats import HEAD_BYTES, identify
+from ingestion.formats import HEAD_BYTES, Format, identify
 
 
 class Intake:
     """Takes uploads into the collections of one installation."""
 
-    def __init__(self, installation: Installation, originals: Originals, limits: Limits) -> None:
+    def __init__(
+        self, installation: Installation, originals: Originals, limits: Limits, jobs: Jobs
+    ) -> None:
         self._installation = installation
+        self._jobs = jobs
         self._originals = originals
         self._options = IngestOptions(
             limits=limits, video=installation.settings.video, retry_failed=True
         )
 
-    def take(self, collection: Collection, uploads: Sequence[Upload]) -> list[UploadItem]:
-        """Ingest uploads; one outcome for each, in their order. A bad file fails alone."""
-        refused = [_refusal(upload, self._options.limits) for upload in uploads]
-        pairs = zip(uploads, refused, strict=True)
-        events = self._ingest(collection, [upload for upload, no in pairs if no is None])
-        return [
-            no or _outcome(collection, upload, events.get(upload.asset))
-            for upload, no in zip(uploads, refused, strict=True)
+    def take(self, collection: Collection, uploads: Sequence[Upload]) -> UploadReport:
+        """Ingest uploads, now or by a job; one outcome for each, in their order.
+
+        A bad file fails alone. Raises `Refusal` (429) where too many jobs wait.
+        """
+        looks = [_look(upload, self._options.limits) for upload in uploads]
+        if not self._takes_long(looks):
+            return UploadReport(items=self._now(collection, uploads, looks))
+        pairs = list(zip(uploads, looks, strict=True))
+        good = [upload for upload, look in pairs if not isinstance(look, UploadItem)]
+        job = self._queue(collection, good)
+        items = [
+            _or(look, UploadItem(name=u.name, status="queued", asset=u.asset)) for u, look in pairs
         ]
+        return UploadReport(items=items, job=job)
 
     def put(self, collection: Collection, upload: Upload) -> tuple[UploadItem, bool]:
         """Make an upload the content of its asset; and whether there was none before.
@@ -42,7 +53,7 @@ class Intake:
         One that cannot be used changes nothing; raises `Refusal` (413, 415, 422).
         """
         before = collection.ledger.get([upload.asset]).get(upload.asset)
-        [item] = self.take(collection, [upload])
+        [item] = self._now(collection, [upload], [_look(upload, self._options.limits)])
         if item.status in ("done", "unchanged"):
             old = kept_hash(upload.asset, before.content_hash) if before else None
             if old and old != upload.content_hash:
@@ -53,6 +64,33 @@ class Intake:
         else:
             collection.ledger.remove([upload.asset])
         raise _refused(upload, item)
+
+    def _takes_long(self, looks: Sequence[UploadItem | Format]) -> bool:
+        formats = [look for look in looks if not isinstance(look, UploadItem)]
+        is_many = len(formats) > self._installation.settings.max_sync_files
+        return is_many or any(format_.kind == "video" for format_ in formats)
+
+    def _now(
+        self,
+        collection: Collection,
+        uploads: Sequence[Upload],
+        looks: Sequence[UploadItem | Format],
+    ) -> list[UploadItem]:
+        pairs = list(zip(uploads, looks, strict=True))
+        good = [upload for upload, look in pairs if not isinstance(look, UploadItem)]
+        events = self._ingest(collection, good)
+        return [_or(look, _outcome(collection, u, events.get(u.asset))) for u, look in pairs]
+
+    def _queue(self, collection: Collection, uploads: Sequence[Upload]) -> int:
+        """Keep them, and let a job do the rest."""
+        new = [upload for upload in uploads if self._keep(upload)]
+        order = Order(uploads={u.asset: u.name for u in uploads}, retry_failed=True)
+        try:
+            return self._jobs.queue(collection.name, order).id
+        except BaseException:
+            for upload in new:
+                self._originals.upload(upload.content_hash).unlink()
+            raise
 
     def _ingest(self, collection: Collection, uploads: Sequence[Upload]) -> dict[str, FileEvent]:
         """What happened to each asset; those that were there already are left out."""
@@ -82,20 +120,23 @@ class Intake:
         return True
 
 
-def _refusal(upload: Upload, limits: Limits) -> UploadItem | None:
-    """The outcome of a file that is not worth keeping, None of any other."""
+def _look(upload: Upload, limits: Limits) -> UploadItem | Format:
+    """The outcome of a file that is not worth keeping, the format of any other."""
     if upload.too_large:
         reason = f"larger than the limit of {limits.max_bytes:,} bytes"
         return UploadItem(name=upload.name, status="failed", reason=reason)
     with upload.path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     try:
-        identify(Path(upload.name), head)
+        return identify(Path(upload.name), head)
     except NotMedia as error:
         return UploadItem(name=upload.name, status="skipped", reason=str(error))
     except MediaError as error:
         return UploadItem(name=upload.name, status="failed", reason=str(error))
-    return None
+
+
+def _or(look: UploadItem | Format, item: UploadItem) -> UploadItem:
+    return look if isinstance(look, UploadItem) else item
 
 
 def _refused(upload: Upload, item: UploadItem) -> Refusal:

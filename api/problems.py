@@ -14,7 +14,6 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
 
 import encoders.errors as encoding
 import indexer.errors as indexing
@@ -186,6 +185,13 @@ def answer_to(request: Request, error: Exception) -> Response:
     return problem(request, kind.status, kind.name, kind.detail(error), headers=headers)
 
 
+def publishable(error: Exception) -> str:
+    """What clients may know of an error that ended a job: it is in the log, too."""
+    if isinstance(error, ingesting.IngestError) or _kind(error).told:
+        return str(error)
+    return "something went wrong on the server, whose log has more"
+
+
 def openai_error(error: Exception) -> dict[str, Any]:
     """What may be told of an error that comes when an answer has begun, in OpenAI's shape."""
     if isinstance(error, Refusal):
@@ -220,17 +226,7 @@ def _is_disk_full(error: BaseException | None) -> bool:
 
 def _http_exception(request: Request, error: HTTPException) -> Response:
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    headers = error.headers
-    if error.status_code == 405 and (allowed := _allowed(request)):
-        headers = {"Allow": allowed}
-    return problem(request, error.status_code, name, error.detail, headers=headers)
-
-
-def _allowed(request: Request) -> str:
-    """The methods of all routes of a path: each of them knows only its own."""
-    routes = request.app.state.routes
-    found = [route.methods for route in routes if route.matches(request.scope)[0] != Match.NONE]
-    return ", ".join(sorted(set().union(*found)))
+    return problem(request, error.status_code, name, error.detail, headers=error.headers)
 
 
 def _invalid_request(request: Request, error: RequestValidationError) -> Response:

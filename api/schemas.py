@@ -3,7 +3,7 @@
 import base64
 import binascii
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
@@ -27,8 +27,7 @@ def _decoded(value: object) -> bytes:
         raise ValueError("not base64 (and a data: URI is not taken)") from None
 
 
-Float32 = Annotated[float, Field(ge=-3.4e38, le=3.4e38, allow_inf_nan=False)]
-Floats = Annotated[list[Float32], Field(max_length=65_536)]
+Floats = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=65_536)]
 Base64 = Annotated[bytes, PlainValidator(_decoded, json_schema_input_type=str)]
 FilterTree = Annotated[Filter, PlainValidator(Filter.parse, json_schema_input_type=Filter)]
 """Checked by the indexer, whose messages name the place and what exists there."""
@@ -189,7 +188,7 @@ class SearchLink(SearchOptions):
     q: str | None = Field(None, max_length=MAX_TEXT, description="The text.")
     minus: list[str] = Field([], max_length=MAX_PARTS, description="Texts to stay away from.")
     point: list[UUID] = Field([], max_length=MAX_PARTS, description="Stored points' ids.")
-    filter: str | None = Field(None, max_length=16_384, description="A filter as JSON.")
+    filter: str | None = Field(None, max_length=100_000, description="A filter as JSON.")
 
 
 class MomentOut(BaseModel):
@@ -317,7 +316,7 @@ class AssetPage(BaseModel):
 
 class UploadItem(BaseModel):
     name: str
-    status: Literal["done", "unchanged", "skipped", "failed"]
+    status: Literal["queued", "done", "unchanged", "skipped", "failed"]
     reason: str = ""
     asset: str | None = None
     point: UUID | None = Field(None, description="The image, or the video as a whole.")
@@ -325,6 +324,102 @@ class UploadItem(BaseModel):
 
 class UploadReport(BaseModel):
     items: list[UploadItem] = Field(description="One for each file, in the order they came.")
+    job: int | None = Field(None, description="The job that indexes those that are queued.")
+
+
+Glob = Annotated[str, Field(min_length=1, max_length=256)]
+
+
+class JobOptions(Request):
+    include: list[Glob] = Field([], max_length=100, description="Only paths that match one.")
+    exclude: list[Glob] = Field([], max_length=100, description="No paths that match one.")
+    follow_symlinks: bool = Field(False, description="Also enter linked folders, inside the roots.")
+    texts: bool = Field(False, description="Make captions and text files searchable, too.")
+    retry_failed: bool = Field(False, description="Try what failed before again.")
+    reason: str = Field(
+        "", max_length=256, description="With retry_failed: only where the reason contains this."
+    )
+    force: bool = Field(False, description="Do everything again.")
+    prune: bool = Field(False, description="Forget what is gone.")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.reason and not self.retry_failed:
+            raise ValueError("reason goes with retry_failed")
+        return self
+
+
+class JobRequest(JobOptions):
+    sources: list[Annotated[str, Field(min_length=1, max_length=4096)]] = Field(
+        min_length=1,
+        max_length=100,
+        description="Folders, files, manifests and shards: absolute paths on the server, inside "
+        "the allowed folders, or URLs of allowed hosts.",
+        examples=[["/mnt/photos/2026"]],
+    )
+
+
+class JobRates(BaseModel):
+    """What each stage can do alone, per second of the time it was not waiting."""
+
+    decode: float = Field(0, description="Files.")
+    encode: float = Field(0, description="Images, frames and texts.")
+    write: float = Field(0, description="Points.")
+
+
+class JobCounts(BaseModel):
+    """In files, but for `points`."""
+
+    found: int = 0
+    done: int = 0
+    unchanged: int = 0
+    skipped: int = 0
+    failed: int = 0
+    points: int = Field(0, description="Written.")
+    total: int | None = Field(None, description="How many there are, once that is known.")
+
+
+class JobOut(BaseModel):
+    """A job, as it stands. Times are in seconds since 1970 UTC."""
+
+    id: int
+    collection: str
+    sources: list[str] = Field(description="URIs.")
+    options: dict[str, Any] = Field(description="Those given.")
+    encoder: str = Field(description="Empty until it begins.")
+    state: Literal["queued", "running", "done", "stopped", "cancelled", "failed", "interrupted"]
+    is_over: bool = Field(description="Whether nothing more will come of it.")
+    started: float = Field(description="When it began, or was queued.")
+    updated: float
+    counts: JobCounts
+    rates: JobRates
+    seconds: float = Field(description="It has been at work, since it was begun last.")
+    eta: float | None = Field(description="Seconds it will still take, as far as can be told.")
+    waiting: str = Field(description="What it waits for while something is away; else empty.")
+    error: str = Field(description="Why it failed.")
+
+
+class JobList(BaseModel):
+    jobs: list[JobOut] = Field(description="The newest first.")
+    next: int | None = Field(description="Give it as `before` to go on; null at the end.")
+
+
+class Failure(BaseModel):
+    """A file that could not be used."""
+
+    asset: str
+    status: Literal["done", "skipped", "failed"]
+    reason: str
+    attempts: int
+    size: int = Field(description="Bytes.")
+    seconds: float
+    updated: float
+    source: str
+
+
+class FailurePage(BaseModel):
+    failures: list[Failure]
+    next: str | None = Field(description="Give it as `after` to go on; null at the end.")
 
 
 class Credentials(Request):

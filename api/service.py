@@ -12,9 +12,11 @@ from api.chat.engine import choose_engine
 from api.heads import Heads
 from api.installation import Installation
 from api.intake import Intake
+from api.jobs import Jobs
 from api.media import Originals
 from api.metrics import Metrics
 from api.offload import Lane
+from api.runner import Runner
 from api.security import Policy
 from api.stored import Stored
 from api.thumbnails import Thumbnails
@@ -38,6 +40,7 @@ class Service:
     segmenting: Lane = field(default_factory=lambda: Lane(threads=1, waiting=32))
     maintenance: Lane = field(default_factory=lambda: Lane(threads=1, waiting=8))
     ready: bool = False
+    draining: bool = False
     since: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -51,7 +54,9 @@ class Service:
         self.stored = Stored(self.installation, self.originals, self.thumbnails)
         self.heads = Heads(settings)
         self.chat = choose_engine(settings, self.heads)
-        self.intake = Intake(self.installation, self.originals, self.limits)
+        self.jobs = Jobs(self.installation)
+        self.intake = Intake(self.installation, self.originals, self.limits, self.jobs)
+        self.runner = Runner(self.installation)
 
     @property
     def incoming(self) -> Path:
@@ -67,6 +72,11 @@ class Service:
     def open(self, name: str) -> Collection:
         """Raises `UnknownCollection`."""
         return self.installation.store.open(name)
+
+    def drain(self) -> None:
+        """This process is about to end: requests are finished, jobs are left to the next one."""
+        self.draining = True
+        self.runner.stop()
 
     async def warm_up(self) -> None:
         """Load the model before the first request needs it; `/readyz` tells when that is done."""

@@ -147,7 +147,8 @@ class Settings(BaseSettings):
 
     fetch_hosts: list[str] = Field(
         default_factory=list,
-        description="Hosts that URLs in manifests may be fetched from; globs like *.example.com.",
+        description="Hosts that URLs in manifests, and in jobs over HTTP, may be fetched from; "
+        "globs like *.example.com.",
     )
     fetch_private_hosts: list[str] = Field(
         default_factory=list,
@@ -193,10 +194,20 @@ class Settings(BaseSettings):
     )
     roots: list[Path] = Field(
         default_factory=list,
-        description="Folders whose originals may be served, besides those ingested here.",
+        description="Folders whose originals may be served, and ingested over HTTP, besides those "
+        "ingested here.",
     )
     max_upload_bytes: int = Field(512 * MIB, gt=0, description="Largest file taken by upload.")
     max_upload_files: int = Field(100, gt=0, description="Most files in one upload.")
+    max_sync_files: int = Field(
+        16,
+        ge=0,
+        description="Uploads of more files, and of videos, are indexed by a job, after the answer.",
+    )
+    max_jobs: int = Field(
+        1, ge=0, le=64, description="Jobs over HTTP that this process works on at a time."
+    )
+    max_queued_jobs: int = Field(100, ge=1, description="Jobs that may wait; beyond that: 429.")
     max_body_bytes: int = Field(32 * MIB, gt=0, description="Largest JSON body.")
     max_image_pixels: int = Field(
         200_000_000, gt=0, description="Largest image decoded, in pixels."

@@ -1,8 +1,6 @@
 """`polylens jobs`"""
 
-import csv
 import json
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
@@ -25,8 +23,6 @@ if TYPE_CHECKING:
 
 jobs = typer.Typer(help="What was ingested, how it went, and what failed.", no_args_is_help=True)
 console = Console(highlight=False)
-
-COLUMNS = ("asset", "status", "reason", "attempts", "size", "seconds", "updated", "source")
 
 
 class Format(StrEnum):
@@ -84,34 +80,36 @@ def failures(
     more: More = None,
 ) -> None:
     """What of a job's sources failed and was not mended since, and why."""
+    from api.failures import failures as failures_of
+
     with installation(more, data=data) as polylens:
         record = _latest(polylens) if job is None else _job(polylens, job)
         collection = polylens.store.open(record.collection)
         statuses: list[Status] = ["failed", "skipped"] if skipped else ["failed"]
-        rows = (row for status in statuses for row in collection.ledger.rows(status))
-        _print(_of(record, rows), format_)
+        _print((row for one in statuses for row in failures_of(record, collection, one)), format_)
 
 
-def _of(job: "JobRecord", rows: Iterable["LedgerRow"]) -> Iterator["LedgerRow"]:
-    from ingestion import belongs
-
-    return (row for row in rows if any(belongs(one, row.source, row.asset) for one in job.sources))
+@jobs.command()
+def cancel(job: JobNumber, data: Data = None, more: More = None) -> None:
+    """End a job, wherever it runs; what it did is kept."""
+    with installation(more, data=data) as polylens:
+        found = _journal(polylens).cancel(_job(polylens, job).id)
+    if found.state != "cancelled":
+        raise typer.BadParameter(f"job {job} is over: {found.state}")
+    console.print(f"job {job} is cancelled")
 
 
 def _print(rows: Iterable["LedgerRow"], format_: Format) -> None:
-    if format_ is Format.table:
+    from api.failures import lines
+
+    form = format_.value
+    if form == "table":
         for row in rows:
             name = escape(asset_name(row.asset))
             console.print(f"[red]{row.status}[/] {name}: {escape(row.reason)}", soft_wrap=True)
         return
-    values = ({name: getattr(row, name) for name in COLUMNS} for row in rows)
-    if format_ is Format.jsonl:
-        for value in values:
-            typer.echo(json.dumps(value, ensure_ascii=False))
-        return
-    writer = csv.DictWriter(sys.stdout, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(values)
+    for line in lines(rows, form):
+        typer.echo(line, nl=False)
 
 
 def _table(found: Iterable["JobRecord"]) -> Table:
@@ -149,7 +147,9 @@ def _told(job: "JobRecord") -> Iterator[tuple[str, str]]:
 
 
 def _advice(job: "JobRecord") -> str:
-    if job.state in ("interrupted", "stopped", "failed"):
+    if job.request and not job.is_over:
+        return "polylens serve works on it, or will when it is started."
+    if job.state in ("interrupted", "stopped", "cancelled", "failed"):
         return "What was done is kept: repeat the same polylens ingest to go on."
     if job.counts.get("failed", 0) + job.counts.get("failed_before", 0):
         return f"Why: polylens jobs failures {job.id}. Again: polylens ingest ... --retry-failed"

@@ -32,6 +32,7 @@ def serve(
     from api.app import create_app
     from api.logs import configure
     from api.security import InsecureSettings
+    from api.server import Server
 
     with installation(
         more,
@@ -53,9 +54,8 @@ def serve(
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             port = listener.getsockname()[1]
             typer.echo(f"polylens is at http://{shown}:{port}/ (Ctrl+C stops it)")
-            uvicorn.Server(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=10)).run(
-                [listener]
-            )
+            config = uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=10)
+            Server(config, app.state.service).run([listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

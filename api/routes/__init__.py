@@ -8,6 +8,7 @@ from api.routes import (
     collections,
     embeddings,
     health,
+    jobs,
     maintenance,
     page,
     points,
@@ -18,7 +19,7 @@ from api.routes import (
 )
 
 MODULES = (
-    *(collections, aliases, snapshots, maintenance, assets, points),
+    *(collections, aliases, snapshots, maintenance, assets, jobs, points),
     *(search, embeddings, chat, vision, classify, session, health, page),
 )
 ROUTERS = [module.router for module in MODULES]

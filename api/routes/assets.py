@@ -1,7 +1,7 @@
 """`/v1/collections/{name}/assets`"""
 
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
@@ -42,17 +42,34 @@ ID = r"^[A-Za-z0-9_.-]{1,128}$"
 AssetId = Annotated[str, Path(pattern=ID, description="Of your own.", examples=["sku-4711"])]
 
 
-@router.post("", openapi_extra=FORM, dependencies=[requires("write")])
-async def upload_assets(name: str, request: Request, service: ServiceDep) -> UploadReport:
+LATER: dict[int | str, dict[str, Any]] = {
+    202: {"model": UploadReport, "description": "Kept; a job indexes what is `queued`."}
+}
+
+
+@router.post(
+    "",
+    openapi_extra=FORM,
+    dependencies=[requires("write")],
+    responses=LATER,
+)
+async def upload_assets(
+    name: str, request: Request, service: ServiceDep, response: Response
+) -> UploadReport:
     """Add images and videos to a collection.
 
-    Each file has its own outcome: one that cannot be used fails alone.
+    Each file has its own outcome: one that cannot be used fails alone. Videos, and more than a few
+    files, are indexed by a job: its events tell the rest.
     """
     collection = await service.queries(service.open, name)
     limits, folder = service.upload_limits, service.incoming
     async with received(request, folder, limits, service.writes) as uploads:
-        items = await service.writes(service.intake.take, collection, uploads)
-    return UploadReport(items=items)
+        report = await service.writes(service.intake.take, collection, uploads)
+    if report.job is not None:
+        service.runner.wake()
+        response.status_code = 202
+        response.headers["Location"] = f"/v1/jobs/{report.job}"
+    return report
 
 
 @router.get("")

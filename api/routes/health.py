@@ -21,6 +21,8 @@ async def alive() -> Health:
 @router.get("/readyz", responses=refusals(503))
 async def ready(service: ServiceDep) -> Readiness:
     """Whether the model is loaded, and which auxiliary ones are."""
+    if service.draining:
+        raise Refusal(503, "draining", "this process is about to end", {"Retry-After": "5"})
     if not service.ready:
         raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
     lost = sum(encoder.deaths for encoder in service.installation.encoders)

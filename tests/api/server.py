@@ -13,6 +13,7 @@ import uvicorn
 
 from api.app import create_app
 from api.installation import Installation
+from api.server import Server
 from api.settings import Settings
 
 
@@ -29,10 +30,9 @@ class Served:
 def serving(data: Path, **settings: Any) -> Iterator[Served]:  # noqa: ANN401
     """Serve an installation with the `fake` encoder until the context ends."""
     installation = Installation(Settings(data=data, **{"encoder": "fake", **settings}))
-    config = uvicorn.Config(
-        create_app(installation), host="127.0.0.1", port=0, log_level="critical", ws="none"
-    )
-    server = uvicorn.Server(config)
+    app = create_app(installation)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="none")
+    server = Server(config, app.state.service)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

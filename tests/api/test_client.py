@@ -10,9 +10,10 @@ from threading import Thread
 import pytest
 
 from api.client import AsyncClient, Client, ServiceError
+from api.schemas import JobOut
 from encoders.fake import FakeEncoder
 from tests.api.server import Served, serving
-from tests.media import encoded, plain
+from tests.media import encoded, plain, save_pictures
 
 
 @pytest.fixture
@@ -48,6 +49,30 @@ def test_files_are_uploaded(tmp_path: Path) -> None:
         served.installation.create("default")
         report = client.upload("default", [photo, note])
         assert [item.status for item in report.items] == ["done", "skipped"]
+
+
+def test_jobs_are_submitted_watched_and_cancelled(tmp_path: Path) -> None:
+    folder = tmp_path / "photos"
+    save_pictures(folder, 2)
+
+    async def follow(url: str, job: int) -> list[JobOut]:
+        async with AsyncClient(url) as client:
+            return [state async for state in client.watch(job)]
+
+    with serving(tmp_path / "data", roots=[folder]) as served, Client(served.url) as client:
+        served.installation.create("default")
+        job = client.submit_job("default", [str(folder)], force=True)
+        *_, last = client.watch(job.id)
+        assert (last.state, last.counts.done, last.options) == ("done", 2, {"force": True})
+        assert client.job(job.id) == last
+        assert asyncio.run(follow(served.url, job.id)) == [last]
+        with pytest.raises(ServiceError, match="is over") as refused:
+            client.cancel_job(job.id)
+        assert refused.value.status == 409
+        with pytest.raises(ServiceError, match="no job 9"):
+            list(client.watch(9))
+    with Client(served.url, patience=0.1) as client, pytest.raises(ServiceError, match="reached"):
+        list(client.watch(job.id))
 
 
 def test_the_same_without_blocking(library: Served) -> None:

@@ -3,6 +3,7 @@ import io
 import json
 from pathlib import Path
 
+from ingestion import Journal
 from tests.api.cli.conftest import Run
 
 
@@ -52,3 +53,16 @@ def test_a_job_that_failed_says_why(run: Run, photos: Path) -> None:
     assert "1, failed" in shown
     assert "no device" in shown
     assert "repeat the same polylens ingest" in shown
+
+
+def test_a_job_of_the_queue_is_shown_and_cancelled(run: Run, tmp_path: Path, photos: Path) -> None:
+    journal = Journal(tmp_path / "data")
+    journal.submit("default", [photos.as_uri()], {"force": True}, "{}", most=1)
+    assert "queued" in run("jobs", "list").out
+    assert "polylens serve works on it" in run("jobs", "show", 1).out
+    assert "job 1 is cancelled" in run("jobs", "cancel", 1).out
+    assert "cancelled" in run("jobs", "list").out
+    run("ingest", photos)
+    ran = run("jobs", "cancel", 2)
+    assert ran.code == 2
+    assert "job 2 is over: done" in ran.err

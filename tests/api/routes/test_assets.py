@@ -11,6 +11,7 @@ import httpx
 
 from api.uploads import sweep
 from tests.api.conftest import FILM, FPS
+from tests.api.routes.test_jobs import ended
 from tests.api.routes.test_search import refused
 from tests.api.server import Served, serving
 from tests.media import encoded, frames, plain, save_video
@@ -26,8 +27,27 @@ def upload(client: httpx.Client, *files: tuple[str, bytes]) -> list[dict[str, st
     return items
 
 
+def upload_for_later(
+    client: httpx.Client, *files: tuple[str, bytes]
+) -> tuple[int, list[dict[str, str]]]:
+    """The job that indexes what was uploaded, and what became of each file."""
+    answer = client.post(ASSETS, files=[("files", file) for file in files])
+    assert answer.status_code == 202, answer.text
+    report = answer.json()
+    assert answer.headers["location"] == f"/v1/jobs/{report['job']}"
+    return report["job"], report["items"]
+
+
 def left_over(served: Served) -> list[Path]:
     return list((served.installation.media / "incoming").glob("*"))
+
+
+def kept(served: Served) -> set[str]:
+    return {path.name for path in served.installation.media.glob("??/*")}
+
+
+def content_hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def test_uploads_can_be_searched_and_fetched(fresh: Served) -> None:
@@ -66,18 +86,58 @@ def test_same_content_again_is_unchanged(fresh: Served) -> None:
 
 def test_video(fresh: Served, tmp_path: Path) -> None:
     film = save_video(tmp_path / "film.mp4", frames(FILM, each=4 * FPS), fps=FPS)
-    (item,) = upload(fresh.client, ("film.mp4", film.read_bytes()))
-    assert item["status"] == "done"
+    job, (item,) = upload_for_later(fresh.client, ("film.mp4", film.read_bytes()))
+    assert item["status"] == "queued"
+    assert ended(fresh.client, job)["counts"]["done"] == 1
     answer = fresh.client.get("/v1/collections/default/search", params={"q": "blue"})
     (hit,) = answer.json()["hits"]
     assert hit["moments"][0]["start"] >= 7
+
+
+def test_many_files_are_kept_and_indexed_by_a_job(tmp_path: Path) -> None:
+    blue = encoded(plain("blue"), "PNG")
+    damaged = RED[:300]
+    with serving(tmp_path / "data", max_sync_files=2, max_jobs=0) as served:
+        served.installation.create("default")
+        files = [("r.jpg", RED), ("notes.txt", b"milk"), ("b.png", blue), ("cut.jpg", damaged)]
+        job, items = upload_for_later(served.client, *files)
+        assert [item["status"] for item in items] == ["queued", "skipped", "queued", "queued"]
+        assert left_over(served) == []
+        waiting, _ = upload_for_later(served.client, *files)
+        assert served.client.post(f"/v1/jobs/{waiting}/cancel").status_code == 200
+    with serving(tmp_path / "data", max_sync_files=2) as served:
+        last = ended(served.client, job)
+        assert (last["counts"]["done"], last["counts"]["failed"]) == (2, 1)
+        hits = served.client.get("/v1/collections/default/search", params={"q": "red"}).json()
+        assert hits["hits"][0]["payload"]["name"] == "r.jpg"
+        failures = served.client.get(f"/v1/jobs/{job}/failures").json()["failures"]
+        assert [one["asset"] for one in failures] == [items[3]["asset"]]
+        while served.installation.settings.data.joinpath("jobs", f"{job}.lock").exists():
+            time.sleep(0.01)
+        assert kept(served) == {content_hash(RED), content_hash(blue)}
+        again, _ = upload_for_later(served.client, *files)
+        assert ended(served.client, again)["counts"]["unchanged"] == 2
+
+
+def test_a_full_queue_keeps_no_upload(tmp_path: Path) -> None:
+    blue = encoded(plain("blue"), "PNG")
+    settings = {"max_sync_files": 0, "max_jobs": 0, "max_queued_jobs": 1}
+    with serving(tmp_path / "data", **settings) as served:
+        served.installation.create("default")
+        upload_for_later(served.client, ("r.jpg", RED))
+        answer = served.client.post(ASSETS, files=[("files", ("b.png", blue))])
+        refused(answer, 429, "too-many-jobs")
+        assert kept(served) == {content_hash(RED)}
+        assert served.client.post("/v1/jobs/1/cancel").status_code == 200
+        assert kept(served) == set()
 
 
 def test_a_video_is_cut_as_the_settings_say(tmp_path: Path) -> None:
     film = save_video(tmp_path / "film.mp4", frames(FILM, each=2 * FPS), fps=FPS)
     with serving(tmp_path / "data", video_segment_seconds=2) as served:
         collection = served.installation.create("default")
-        upload(served.client, ("film.mp4", film.read_bytes()))
+        job, _ = upload_for_later(served.client, ("film.mp4", film.read_bytes()))
+        ended(served.client, job)
         assert collection.count() == 1 + 3
 
 

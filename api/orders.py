@@ -1,0 +1,146 @@
+"""What a job is asked to do: what of it may be asked, and the sources and options it comes to."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import Field
+
+from api.bulk import needs_of
+from api.installation import Installation
+from api.problems import Refusal
+from api.retention import remove_upload
+from api.schemas import JobOptions, JobRequest
+from encoders import Modality
+from ingestion import (
+    IngestOptions,
+    Item,
+    Journal,
+    Limits,
+    Reach,
+    Source,
+    SourceOptions,
+    open_source,
+)
+from ingestion.items import local_path
+from ingestion.reach import NotAllowed
+from ingestion.sources import IMAGES
+
+
+class Order(JobOptions):
+    """As the journal keeps it: `sources` are URIs, `uploads` map assets to the names they had."""
+
+    sources: list[str] = Field([])
+    uploads: dict[str, str] = Field({})
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The options that were given."""
+        return self.model_dump(exclude_defaults=True, exclude={"sources", "uploads"})
+
+    @property
+    def uris(self) -> list[str]:
+        """What it is about."""
+        return [*self.sources, *self.uploads]
+
+
+class Orders:
+    """Takes and opens the orders of one installation."""
+
+    def __init__(self, installation: Installation) -> None:
+        self._installation = installation
+
+    def take(self, request: JobRequest) -> Order:
+        """The order, where everything it names may be read. Raises `Refusal`."""
+        reach = self._reach()
+        uris = [_admitted(name, reach) for name in request.sources]
+        return Order(sources=uris, **request.model_dump(exclude={"sources"}))
+
+    def open(self, order: Order) -> list[Source]:
+        """Its sources, which only now are looked into. Raises `IngestError`."""
+        listing = SourceOptions(
+            tuple(order.include),
+            tuple(order.exclude),
+            order.follow_symlinks,
+            order.texts,
+            self._reach(),
+        )
+        named = [open_source(uri, listing) for uri in order.sources]
+        media = self._installation.media
+        return [*named, *(Upload(asset, name, media) for asset, name in order.uploads.items())]
+
+    def options(self, order: Order, sources: list[Source]) -> IngestOptions:
+        """How its sources are ingested."""
+        settings = self._installation.settings
+        max_bytes = settings.max_upload_bytes if order.uploads else Limits.max_bytes
+        return IngestOptions(
+            limits=Limits(max_bytes, settings.max_image_pixels),
+            video=settings.video,
+            retry_failed=order.retry_failed,
+            retry_reason=order.reason,
+            force=order.force,
+            needs=needs_of(sources),
+        )
+
+    def tidy(self, order: Order) -> None:
+        """Remove uploads that came to nothing, unless another job is to do something with them."""
+        wanted = {
+            asset
+            for request in Journal(self._installation.settings.data).requests()
+            for asset in Order.model_validate_json(request).uploads
+        }
+        for asset in order.uploads.keys() - wanted:
+            remove_upload(self._installation, asset.removeprefix("media:"))
+
+    def _reach(self) -> Reach:
+        settings = self._installation.settings
+        return Reach(
+            tuple(settings.fetch_hosts),
+            tuple(settings.fetch_private_hosts),
+            tuple(self._installation.roots.all()),
+        )
+
+
+class Upload:
+    """One file that was uploaded; satisfies `Source`."""
+
+    root: Path | None = None
+    needs: frozenset[Modality] = IMAGES
+
+    def __init__(self, asset: str, name: str, media: Path) -> None:
+        self.uri = asset
+        self._name = name
+        self._media = media
+
+    def __iter__(self) -> Iterator[Item]:
+        content_hash = self.uri.removeprefix("media:")
+        path = self._media / content_hash[:2] / content_hash
+        return iter([Item(self.uri, path, {"name": self._name, "folder": ""})])
+
+    def is_gone(self, asset: str) -> bool:  # noqa: ARG002
+        return False
+
+
+def _admitted(name: str, reach: Reach) -> str:
+    """The URI of a path, or a URL; raises `Refusal`."""
+    scheme = urlsplit(name).scheme.lower() if "://" in name else ""
+    if scheme not in ("", "file"):
+        try:
+            reach.check(name)
+        except NotAllowed as error:
+            raise Refusal(403, "not-allowed", str(error)) from error
+        return name
+    path = local_path(name) if scheme else Path(name)
+    if path is None or not path.is_absolute() or "\0" in name:
+        raise Refusal(422, "not-a-path", f"{name!r:.200} is neither an absolute path nor a URL")
+    if not reach.allows(path):
+        raise Refusal(
+            403,
+            "outside-roots",
+            f"{name!r:.200} lies outside the folders that may be read: see the setting roots",
+        )
+    if not os.path.exists(path):  # noqa: PTH110 - `Path.exists` raises where it may not look
+        raise Refusal(422, "path-not-found", f"{name!r:.200} does not exist on the server")
+    return Path(os.path.realpath(path)).as_uri()
