@@ -58,6 +58,7 @@ def create_app(installation: Installation) -> FastAPI:
         request_timeout=settings.request_timeout,
     )
     problems.install(app)
+    app.state.routes = [route for router in ROUTERS for route in router.routes]
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", PageFiles(directory=STATIC), name="static")

@@ -14,6 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 import encoders.errors as encoding
 import indexer.errors as indexing
@@ -226,7 +227,17 @@ def _is_disk_full(error: BaseException | None) -> bool:
 
 def _http_exception(request: Request, error: HTTPException) -> Response:
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    return problem(request, error.status_code, name, error.detail, headers=error.headers)
+    headers = error.headers
+    if error.status_code == 405 and (allowed := _allowed(request)):
+        headers = {"Allow": allowed}
+    return problem(request, error.status_code, name, error.detail, headers=headers)
+
+
+def _allowed(request: Request) -> str:
+    """The methods of all routes of a path: each of them knows only its own."""
+    routes = request.app.state.routes
+    found = [route.methods for route in routes if route.matches(request.scope)[0] != Match.NONE]
+    return ", ".join(sorted(set().union(*found)))
 
 
 def _invalid_request(request: Request, error: RequestValidationError) -> Response:

@@ -27,7 +27,8 @@ def _decoded(value: object) -> bytes:
         raise ValueError("not base64 (and a data: URI is not taken)") from None
 
 
-Floats = Annotated[list[Annotated[float, Field(allow_inf_nan=False)]], Field(max_length=65_536)]
+Float32 = Annotated[float, Field(ge=-3.4e38, le=3.4e38, allow_inf_nan=False)]
+Floats = Annotated[list[Float32], Field(max_length=65_536)]
 Base64 = Annotated[bytes, PlainValidator(_decoded, json_schema_input_type=str)]
 FilterTree = Annotated[Filter, PlainValidator(Filter.parse, json_schema_input_type=Filter)]
 """Checked by the indexer, whose messages name the place and what exists there."""
@@ -188,7 +189,7 @@ class SearchLink(SearchOptions):
     q: str | None = Field(None, max_length=MAX_TEXT, description="The text.")
     minus: list[str] = Field([], max_length=MAX_PARTS, description="Texts to stay away from.")
     point: list[UUID] = Field([], max_length=MAX_PARTS, description="Stored points' ids.")
-    filter: str | None = Field(None, max_length=100_000, description="A filter as JSON.")
+    filter: str | None = Field(None, max_length=16_384, description="A filter as JSON.")
 
 
 class MomentOut(BaseModel):

@@ -35,7 +35,10 @@ Kinds = Annotated[list[Kind] | None, Query(description="Only these kinds.")]
 PICTURE = {"content": {"image/webp": {}}, "description": "The picture."}
 SAME = {"description": "What `If-None-Match` names is what there is."}
 INSTEAD = {"content": {"image/webp": {}}, "description": "Its thumbnail, or a problem."}
-FILE = {"content": {"application/octet-stream": {}}, "description": "The file, or a range of it."}
+FILE = {
+    "content": {kind: {} for kind in ("image/*", "video/*", "application/octet-stream")},
+    "description": "The file, or a range of it.",
+}
 
 
 @router.get("")

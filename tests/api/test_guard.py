@@ -46,7 +46,9 @@ def test_unknown_paths_and_methods_are_problems(client: httpx.Client) -> None:
     refused(client.get("/v2/nothing"), 404, "not-found")
     answer = client.put("/v1/collections")
     refused(answer, 405, "method-not-allowed")
-    assert "GET" in answer.headers["allow"]
+    assert answer.headers["allow"] == "GET, POST"
+    answer = client.post("/v1/collections/colours/points/x/original")
+    assert answer.headers["allow"] == "GET, HEAD"
 
 
 def test_static_files_stay_inside(client: httpx.Client) -> None:
