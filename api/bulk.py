@@ -3,6 +3,7 @@
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from itertools import chain
+from typing import TYPE_CHECKING
 
 from api.census import Census
 from api.installation import Installation
@@ -28,6 +29,9 @@ from ingestion import (
     vanished,
 )
 from ingestion.estimate import estimated_seconds
+
+if TYPE_CHECKING:
+    from api.captions import Captioned, Captioner
 
 TRIES = 3  # at adding up, while others write
 
@@ -114,6 +118,10 @@ class Bulk:
         if prune and had_points:
             self._compare(collection)
         return had_points
+
+    def captioned(self, captioner: "Captioner") -> Iterator["Captioned"]:
+        """Caption what was listed and has no caption, in this run or an earlier one."""
+        return captioner.run(self._collection(), self._seen)
 
     def left_out(self) -> Iterator[LedgerRow]:
         """What failed or was skipped of all that was listed, in this run or an earlier one."""

@@ -47,12 +47,12 @@ class Stored:
             raise Refusal(410, "gone", f"point {record.id}: {error}") from error
 
 
-def picture_of(installation: Installation, hit: Hit) -> Image.Image | None:
+def picture_of(installation: Installation, point: Hit | Record) -> Image.Image | None:
     """What stands for a point, RGB, at most 560 pixels a side; None where that cannot be had."""
     limits = Limits(max_pixels=installation.settings.max_image_pixels)
     thumbnails = Thumbnails(installation.media, Originals(installation), limits)
     try:
-        path = thumbnails.get(Record(hit.id, hit.asset, hit.payload), "grid")
+        path = thumbnails.get(Record(point.id, point.asset, point.payload), "grid")
     except (Gone, MediaError, Refusal):
         return None
     with Image.open(path) as image:

@@ -18,11 +18,12 @@ from api.cli.options import (
     TowersFlag,
     settings,
 )
-from api.cli.progress import follow, show_end, show_left_out, show_plan
+from api.cli.progress import follow, follow_captions, show_end, show_left_out, show_plan
 from api.installation import Installation
 
 if TYPE_CHECKING:
     from api.bulk import Bulk, Reconciled
+    from api.captions import Captioner
     from ingestion import Report
 
 NOTHING, SOME_FAILED, POINTS_LOST = 1, 3, 4  # exit codes
@@ -34,6 +35,7 @@ def ingest(
     exclude: flags.Exclude = None,
     follow_symlinks: flags.FollowSymlinks = False,
     texts: flags.Texts = False,
+    captions: flags.Captions = False,
     fetch_hosts: flags.FetchHosts = None,
     retry_failed: flags.RetryFailed = False,
     reason: flags.Reason = "",
@@ -68,6 +70,7 @@ def ingest(
     files failed, 4 the collection has fewer points than it should, 130 stopped.
     """
     from api.bulk import Bulk, needs_of
+    from encoders import BOTH
     from ingestion import IngestOptions, Limits, Reach, SourceOptions, open_source
 
     if reason and not retry_failed:
@@ -99,22 +102,31 @@ def ingest(
         force=force,
         needs=needs_of(found),
     )
-    with Installation(chosen, options.needs) as polylens:
+    with Installation(chosen, BOTH if captions else options.needs) as polylens:
         bulk = Bulk(polylens, found, options)
+        captioner = _captioner(polylens) if captions else None  # refused before anything is done
         if dry_run:
             _plan(bulk, as_json=as_json)
             return
         console = Console(highlight=False, stderr=as_json)
         console.print(f"Into collection [bold]{escape(bulk.name)}[/]")
         report = follow(bulk.run(), console)
+        written = follow_captions(bulk.captioned(captioner), console) if captioner else None
         points = bulk.reconciled()
         gone = bulk.tidied(prune=prune)
         if as_json:
-            _print({"job": bulk.job, **asdict(report), **asdict(points), "gone": gone})
+            told = {"captions": asdict(written)} if written else {}
+            _print({"job": bulk.job, **asdict(report), **asdict(points), "gone": gone, **told})
         else:
             show_end(bulk, points, gone, pruned=prune)
             show_left_out(bulk.left_out(), every=list_all)
     raise typer.Exit(_code(report, points))
+
+
+def _captioner(polylens: Installation) -> "Captioner":
+    from api.captions import Captioner
+
+    return Captioner(polylens)
 
 
 def _plan(bulk: "Bulk", *, as_json: bool) -> None:

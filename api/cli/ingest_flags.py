@@ -44,6 +44,14 @@ FetchHosts = Annotated[
         rich_help_panel=_WHICH,
     ),
 ]
+Captions = Annotated[
+    bool,
+    typer.Option(
+        "--captions",
+        help="Write a caption for each photo and moment that has none, by InternVL-G.",
+        rich_help_panel=_WHICH,
+    ),
+]
 
 RetryFailed = Annotated[
     bool,

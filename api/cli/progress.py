@@ -17,6 +17,7 @@ from ingestion import Progress as Snapshot
 
 if TYPE_CHECKING:
     from api.bulk import Bulk, Reconciled
+    from api.captions import Captioned
 
 MOST_SHOWN = 20  # files named one by one
 
@@ -47,6 +48,16 @@ def follow(snapshots: Generator[Snapshot], console: Console = console) -> Report
         raise RuntimeError("an ingestion ended without its report")
     _summarise(snapshot.report, console)
     return snapshot.report
+
+
+def follow_captions(steps: Iterable["Captioned"], console: Console = console) -> "Captioned":
+    """Count captions as they are written, and say how many there are at the end."""
+    with console.status("captions") as status:
+        for done in steps:
+            status.update(f"{done.written} captions")
+    missed = f"; {done.left_out} pictures could not be had" if done.left_out else ""
+    console.print(f"{done.written} captions written{missed}")
+    return done
 
 
 def show_end(bulk: "Bulk", points: "Reconciled", gone: int, *, pruned: bool) -> None:
