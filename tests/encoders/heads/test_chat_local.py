@@ -5,7 +5,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from encoders import CheckpointError, InvalidInput
 from encoders.heads.chat.conversation import Conversation, Message, Picture
@@ -36,16 +38,28 @@ def red(width: int = 80, height: int = 60, *, detail: bool = True) -> Picture:
 @pytest.mark.parametrize("family", ["a_internlm2", "b_qwen2", "c_llama", "d_phi3"])
 @torch.inference_mode()
 def test_tokens_are_drawn_as_the_reference_draws_them(family: str, chat: LocalChat) -> None:
-    expected = np.load(DATA / family / "expected.npz")
+    """With pictures, without, and each of a padded batch by itself; theirs begin with a bos."""
+    expected = {name: torch.from_numpy(array) for name, array in loaded(family).items()}
     model = load_chat(DATA / family, "cpu")
-    embedded = model.embed(
-        torch.from_numpy(expected["input_ids"]),
-        torch.from_numpy(expected["pixel_values"]),
-        int(expected["img_context_token_id"]),
-    )
+    assert model.config.tokens == int(expected["num_image_token"])
     reader = LocalChat(model, chat._tokens, chat._template)
-    found = list(reader._draw(embedded, Sampling(max_tokens=10)))
-    assert found == expected["greedy_ids"][0, 1:].tolist()
+    token = int(expected["img_context_token_id"])
+
+    def drawn(ids: Tensor, pixels: Tensor | None) -> list[int]:
+        return list(reader._draw(model.embed(ids, pixels, token), Sampling(max_tokens=10)))
+
+    pixels = expected["pixel_values"]
+    assert drawn(expected["input_ids"], pixels) == expected["greedy_ids"][0, 1:].tolist()
+    assert drawn(expected["text_input_ids"], None) == expected["text_greedy_ids"][0, 1:].tolist()
+    rows = zip(expected["batch_input_ids"], expected["batch_attention_mask"], strict=True)
+    for number, (ids, mask) in enumerate(rows):
+        found = drawn(ids[mask == 1][None], pixels[number : number + 1])
+        assert found == expected["batch_greedy_ids"][number, 1:].tolist()
+
+
+def loaded(family: str) -> dict[str, NDArray[np.float32]]:
+    with np.load(DATA / family / "expected.npz") as arrays:
+        return dict(arrays)
 
 
 def test_an_answer_streams_and_counts(chat: LocalChat) -> None:
