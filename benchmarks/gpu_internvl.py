@@ -6,8 +6,9 @@ Takes some minutes and a GPU of 80 GB. Speed does not depend on what the weights
 the best of the tower's own bfloat16 products on this device, measured here, with random values;
 8-bit rows are shown beside the same one. The plain variant is the same maths written out operation
 by operation in eager mode: what a model file without care would run. Variants alternate, so that
-clocks and temperature hit all alike; times are medians. `--size tiny` tries the script itself on a
-CPU: its numbers say nothing.
+clocks and temperature hit all alike; times are medians. A variant that this device or its compiler
+cannot run is a row that says so. `--size tiny` tries the script itself on a CPU: its numbers say
+nothing.
 """
 
 import argparse
@@ -45,6 +46,7 @@ SIZES = {
 }
 LENGTHS = (8, 16, 32, 80)
 WARM = 2  # runs before the counted ones
+PRODUCTS = 10  # in one timing, so that launching the first and waiting for the last hardly count
 
 Work = Callable[[], object]
 M = TypeVar("M", bound=nn.Module)
@@ -102,6 +104,8 @@ class PlainInternVL(InternVL):
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     device = torch.device(options.device)
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # CUDA graphs are captured on the current one
     config, attention = SIZES[options.size], choose_attention(device, DTYPE)
     model = random_model(config, device, attention)
     plain = sharing(model, device, lambda: PlainInternVL(config, PARTS, "eager"))
@@ -112,7 +116,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print(f"\n{DTYPE}, {attention}; weights {weights / 1e9:.1f} GB; ", end="")
     print(f"matmul ceiling {ceiling / 1e12:.3g} TFLOP/s\n")
     print("| what | batch | per second | of the ceiling | memory beyond weights |")
-    print("|---|---|---|---|---|")
+    print("|---|---|---|---|---|", flush=True)
     towers = tower_variants(bench, attention, compiled=options.compile)
     for batch in options.batches:
         print_images(bench, batch, ceiling, towers)
@@ -166,13 +170,20 @@ def print_images(bench: Bench, batch: int, ceiling: float, towers: dict[str, Vis
         "c and g, plain": partial(bench.plain.embed_images, pixels, ["c", "g"]),
         **{name: partial(tower, pixels) for name, tower in towers.items()},
     }
-    memory = {name: added_memory(bench, call) for name, call in work.items()}
-    if bench.device.type == "cuda":
-        work["c, CUDA graph"] = graphed(work["c"])
+    memory: dict[str, str] = {}
+    for name, call in tuple(work.items()):
+        try:
+            memory[name] = added_memory(bench, call)
+            if name == "c" and bench.device.type == "cuda":
+                work["c, CUDA graph"] = graphed(call)
+        except RuntimeError as error:  # out of memory, no compiler: the others go on
+            print(f"| {name} | {batch} | failed: {reason(error)} | - | - |", flush=True)
+            del work[name]
     for name, seconds in bench.seconds(work).items():
         flops = image_flops(model.config, queries="g" in name.split(",")[0])
         share, rate = batch * flops / seconds / ceiling, batch / seconds
-        print(f"| {name} | {batch} | {rate:.1f} | {share:.0%} | {memory.get(name, '-')} |")
+        row = f"| {name} | {batch} | {rate:.1f} | {share:.0%} | {memory.get(name, '-')} |"
+        print(row, flush=True)
 
 
 def print_encoder(bench: Bench, batch: int, ceiling: float) -> None:
@@ -202,21 +213,27 @@ def print_texts(bench: Bench, batch: int, length: int) -> None:
         ratios = [seconds["short"] / seconds[name] for name in ("padded", "plain")]
         print(
             f"| text | {count} | {length} | {count / seconds['short']:.1f} "
-            f"| {ratios[0]:.2f}x | {ratios[1]:.2f}x |"
+            f"| {ratios[0]:.2f}x | {ratios[1]:.2f}x |",
+            flush=True,
         )
 
 
 def matmul_ceiling(bench: Bench, batch: int) -> float:
     """FLOP/s of the fastest of the tower's own products at the largest batch."""
     config = bench.model.config.vision
-    rows, width = batch * config.tokens, config.hidden_size
+    rows, width, wide = batch * config.tokens, config.hidden_size, config.intermediate_size
     best = 0.0
-    for inner, outer in ((width, 3 * width), (width, config.intermediate_size)):
+    for inner, outer in ((width, 3 * width), (width, width), (width, wide), (wide, width)):
         left = torch.randn(rows, inner, device=bench.device, dtype=DTYPE)
         right = torch.randn(outer, inner, device=bench.device, dtype=DTYPE)
-        seconds = bench.seconds({"product": partial(functional.linear, left, right)})["product"]
-        best = max(best, 2 * rows * inner * outer / seconds)
+        seconds = bench.seconds({"products": partial(multiply, left, right)})["products"]
+        best = max(best, PRODUCTS * 2 * rows * inner * outer / seconds)
     return best
+
+
+def multiply(left: Tensor, right: Tensor) -> None:
+    for _ in range(PRODUCTS):
+        functional.linear(left, right)
 
 
 def vision_flops(config: VisionConfig) -> float:
@@ -313,6 +330,11 @@ def added_memory(bench: Bench, call: Work) -> str:
     before = torch.cuda.memory_allocated(bench.device)
     call()
     return f"{(torch.cuda.max_memory_allocated(bench.device) - before) / 1e9:.2f} GB"
+
+
+def reason(error: RuntimeError) -> str:
+    """The first words of an error, fit for a cell of a table."""
+    return f"{type(error).__name__}: {error}".splitlines()[0].replace("|", "/")[:100]
 
 
 def describe(device: torch.device) -> str:

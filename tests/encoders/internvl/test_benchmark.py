@@ -8,12 +8,17 @@ import torch
 from benchmarks.gpu_internvl import (
     PARTS,
     SIZES,
+    Bench,
     PlainInternVL,
     main,
+    print_images,
     query_flops,
+    random_model,
     sharing,
     vision_flops,
 )
+from encoders.internvl.attention import ATTENTION
+from encoders.internvl.vision import VisionTower
 from tests.encoders.internvl.tiny import CPU, FEATURES, load_facts, load_model
 
 
@@ -31,6 +36,24 @@ def test_it_prints_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
         "| text | 2 | 80 |",
     ):
         assert row in out
+
+
+class Unable(VisionTower):
+    """A tower that its device cannot run."""
+
+    def forward(self, pixels: torch.Tensor) -> torch.Tensor:  # noqa: ARG002
+        raise RuntimeError("no kernel | for this\nand more")
+
+
+def test_a_variant_that_cannot_run_is_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    config = SIZES["tiny"]
+    model = random_model(config, CPU, "sdpa")
+    plain = sharing(model, CPU, lambda: PlainInternVL(config, PARTS, "eager"))
+    tower = Unable(config.vision, ATTENTION["sdpa"])
+    print_images(Bench(model, plain, CPU, runs=1), 2, 1e9, {"tower": tower})
+    out = capsys.readouterr().out
+    assert "| tower | 2 | failed: RuntimeError: no kernel / for this | - | - |" in out
+    assert "| c and g, plain | 2 |" in out
 
 
 @torch.inference_mode()
