@@ -1,11 +1,11 @@
 /** The HTTP API as the page uses it. */
 
-import { $ } from "/static/dom.js";
+import { signIn } from "/static/signin.js";
 
-/** A refusal of the service; `detail` is fit to show. */
+/** A refusal of the service; `message` is fit to show. */
 export class ApiError extends Error {
   constructor(status, problem) {
-    super(sentence(problem.detail || problem.title || `the service answered ${status}`));
+    super(sentence(problem.detail || problem.error?.message || problem.title || `the service answered ${status}`));
     this.status = status;
   }
 }
@@ -14,41 +14,53 @@ const sentence = (text) => text[0].toUpperCase() + text.slice(1).replace(/[^.?!]
 const base = (collection) => `/v1/collections/${encodeURIComponent(collection)}`;
 
 export const listCollections = () => call("/v1/collections");
-export const describe = (collection) => call(base(collection));
-export const thumbnail = (collection, point, size = "grid") =>
-  `${base(collection)}/points/${point}/thumbnail?size=${size}`;
+export const createCollection = (name) => call("/v1/collections", json({ name }));
+export const describe = (collection, signal) => call(base(collection), { signal });
+export const fields = (collection, kinds, signal) => call(`${base(collection)}/fields?${kinds.map((kind) => `kind=${kind}`).join("&")}`, { signal });
+export const models = () => call("/v1/models");
+export const session = () => call("/v1/session");
+export const thumbnail = (collection, point, size = "grid") => `${base(collection)}/points/${point}/thumbnail?size=${size}`;
 export const original = (collection, point) => `${base(collection)}/points/${point}/original`;
+export const assets = (collection) => `${base(collection)}/assets`;
 
 /** A hit or a point with the fields of its payload beside its own. */
 const flat = (record) => ({ ...record.payload, ...record });
 
-/** Points in storage order, `limit` at a time. */
-export async function browse(collection, { kinds, after, limit }, signal) {
-  const query = new URLSearchParams({ limit });
-  for (const kind of kinds) query.append("kind", kind);
-  if (after) query.set("after", after);
-  const page = await call(`${base(collection)}/points?${query}`, { signal });
-  return { ...page, points: page.points.map(flat) };
+export const point = async (collection, id) => flat(await call(`${base(collection)}/points/${encodeURIComponent(id)}`));
+
+/** Points in storage order, `limit` at a time, after `cursor`: { hits, next }. */
+export async function browse(collection, { filter }, { limit, cursor }, signal) {
+  const page = await call(`${base(collection)}/points/scroll`, { signal, ...json({ filter, limit, after: cursor }) });
+  return { hits: page.points.map(flat), next: page.next, warnings: [] };
 }
 
-/** Search by text, by a stored point, by a picture (a File), or by several of them together. */
-export async function search(collection, query, signal) {
-  const answer = await call(`${base(collection)}/search`, { signal, ...request(query) });
+/** Search by words, stored points (ids) and pictures (Files) together. */
+export async function search(collection, query, { limit, cursor }, signal) {
+  const answer = await call(`${base(collection)}/search`, { signal, ...request(query, limit, cursor) });
   return { ...answer, hits: answer.hits.map(flat) };
 }
 
-function request({ text, like, image, kinds, limit }) {
-  const parts = [];
-  if (text) parts.push({ text });
-  if (like) parts.push({ point: like });
-  const asked = { parts, limit };
-  if (kinds) asked.filter = { must: [{ key: "kind", match: { any: kinds } }] };
-  if (!image) return json(asked);
+function request({ text, minus, like, images, filter }, limit, cursor) {
+  const parts = like.map((point) => ({ point }));
+  if (text) parts.unshift({ text });
+  for (const word of minus) parts.push({ text: word, weight: -0.5 });
+  const asked = { parts, limit, filter, cursor: cursor ?? undefined };
+  if (!images.length) return json(asked);
   const form = new FormData();
   form.append("query", JSON.stringify(asked));
-  form.append("image", image);
+  for (const image of images) form.append("image", image);
   return { method: "POST", body: form };
 }
+
+export const listJobs = (limit) => call(`/v1/jobs?limit=${limit}`);
+export const describeJob = (job) => call(`/v1/jobs/${job}`);
+export const submitJob = (collection, path) => call(`${base(collection)}/jobs`, json({ sources: [path] }));
+export const cancelJob = (job) => call(`/v1/jobs/${job}/cancel`, { method: "POST" });
+export const failures = async (job, limit) => (await call(`/v1/jobs/${job}/failures?limit=${limit}`)).failures;
+export const jobEvents = (job) => `/v1/jobs/${job}/events`;
+
+/** A chat's answer as it comes: a Response whose body is a stream of events. */
+export const chat = (body, signal) => answered("/v1/chat/completions", { signal, ...json({ ...body, stream: true }) });
 
 const json = (value) => ({
   method: "POST",
@@ -57,13 +69,19 @@ const json = (value) => ({
 });
 
 async function call(path, options = {}) {
+  const answer = await answered(path, options);
+  return answer.status === 204 ? null : answer.json();
+}
+
+/** An answer that is a success, after signing in if need be; raises `ApiError`. */
+async function answered(path, options) {
   const answer = await reach(path, options);
   if (answer.status === 401) {
-    await signIn();
-    return call(path, options);
+    await openSession();
+    return answered(path, options);
   }
   if (!answer.ok) throw new ApiError(answer.status, await answer.json().catch(() => ({})));
-  return answer.status === 204 ? null : answer.json();
+  return answer;
 }
 
 async function reach(path, options) {
@@ -75,31 +93,9 @@ async function reach(path, options) {
   }
 }
 
-let signingIn = null;
-
-/** Ask for a key until one is accepted; the service answers with a cookie that scripts cannot read. */
-function signIn() {
-  signingIn ??= ask().finally(() => (signingIn = null));
-  return signingIn;
-}
-
-function ask() {
-  const dialog = $("sign-in");
-  dialog.addEventListener("cancel", (event) => event.preventDefault());
-  dialog.showModal();
-  return new Promise((resolve) => {
-    const submit = async (event) => {
-      event.preventDefault();
-      const answer = await reach("/v1/session", json({ key: $("key").value.trim() })).catch((error) => error);
-      if (!answer.ok) {
-        $("wrong-key").textContent = answer.status === 401 ? "That key is not known here." : "Please try again.";
-        return;
-      }
-      dialog.removeEventListener("submit", submit);
-      $("key").value = "";
-      dialog.close();
-      resolve();
-    };
-    dialog.addEventListener("submit", submit);
+/** Ask who is there; resolves once a key was accepted. */
+export const openSession = () =>
+  signIn(async (key) => {
+    const answer = await reach("/v1/session", json({ key })).catch(() => ({ status: 0 }));
+    return answer.status;
   });
-}

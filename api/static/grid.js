@@ -1,14 +1,10 @@
-/** The results: rows of pictures at one height, walked with the arrow keys. */
+/** The results: rows of tiles at one height, walked with the arrow keys. */
 
-import { original, thumbnail } from "/static/api.js";
-import { $, h, icon } from "/static/dom.js";
-import { clock } from "/static/format.js";
+import { $, h } from "/static/dom.js";
+import { isWeak } from "/static/match.js";
+import { tile, waiting } from "/static/tile.js";
 
-const [NARROWEST, WIDEST] = [0.6, 2.4]; // aspect ratios a tile may have; the rest is cropped
-
-export const isVideo = (hit) => hit.kind === "video" || hit.kind === "segment";
-
-/** The grid in `#grid`; `onopen(index)` and `onlike(hit)` tell what was chosen. */
+/** The grid in `#grid`; `onopen(index, seconds)` and `onlike(hit)` tell what was chosen. */
 export class Grid {
   constructor({ onopen, onlike }) {
     this.node = $("grid");
@@ -25,61 +21,36 @@ export class Grid {
   }
 
   append(collection, hits) {
-    const start = this.hits.length;
-    this.hits.push(...hits);
-    this.node.append(...hits.map((hit, i) => this.#tile(collection, hit, start + i)));
-    this.#roving(this.#doors().findIndex((door) => door.tabIndex === 0));
+    this.node.querySelectorAll(".waiting").forEach((node) => node.remove());
+    const doors = this.#doors();
+    const here = doors.findIndex((door) => door.tabIndex === 0);
+    for (const hit of hits) this.#add(collection, hit);
+    this.#roving(here);
   }
 
-  /** Grey tiles while the first answer is on its way. */
-  await() {
+  /** Grey tiles while the first answer, or the next page, is on its way. */
+  await({ more = false } = {}) {
+    if (more) return this.node.append(...waiting(6));
     this.hits = [];
-    const ratios = [1.5, 0.75, 1.33, 1.78, 1, 1.5, 0.67, 1.33, 1.5, 1.78, 1, 1.33];
-    this.node.replaceChildren(...ratios.map((ratio) => shaped(h("li", { className: "tile waiting" }), ratio)));
+    return this.node.replaceChildren(...waiting());
   }
 
   focus(index) {
     this.#doors()[index]?.focus();
   }
 
-  #tile(collection, hit, index) {
-    const name = hit.name || "Untitled";
-    const picture = h("img", {
-      src: thumbnail(collection, poster(hit)),
-      alt: "",
-      loading: "lazy",
-      decoding: "async",
-      onload: (event) => event.target.classList.add("ready"),
-      onerror: (event) => event.target.closest(".tile").classList.add("missing"),
+  /** A line parts the likely from the rest, where both are there. */
+  #add(collection, hit) {
+    const index = this.hits.length;
+    if (index && isWeak(hit) && !isWeak(this.hits[index - 1]) && !this.node.querySelector(".divider"))
+      this.node.append(h("li", { className: "filler", "aria-hidden": "true" }), h("li", { className: "divider" }, "Less certain"));
+    this.hits.push(hit);
+    const node = tile(collection, hit, {
+      onopen: (seconds) => this.onopen(index, seconds),
+      onlike: () => this.onlike(hit),
+      onfocus: () => this.#roving(index),
     });
-    const door = h(
-      "button",
-      {
-        type: "button",
-        className: "door",
-        tabIndex: -1,
-        "aria-label": label(hit, name),
-        onclick: () => this.onopen(index),
-        onfocus: () => this.#roving(index),
-      },
-      picture,
-      isVideo(hit) ? badge(hit) : null,
-      h("span", { className: "name", dir: "auto" }, name),
-    );
-    const like = h(
-      "button",
-      {
-        type: "button",
-        className: "like",
-        tabIndex: -1,
-        title: "More like this",
-        "aria-label": `More like ${name}`,
-        onclick: () => this.onlike(hit),
-      },
-      icon("like"),
-    );
-    const className = hit.good_match === false ? "tile faint" : "tile";
-    return shaped(h("li", { className }, door, like), ratio(hit));
+    this.node.append(node);
   }
 
   #doors() {
@@ -104,11 +75,6 @@ export class Grid {
   }
 }
 
-/** The point whose thumbnail stands for a hit: the frame of its best moment, for a video. */
-export const poster = (hit) => hit.moments?.[0]?.id ?? hit.id;
-
-export { original, thumbnail };
-
 function target(key, here, doors) {
   const rtl = document.dir === "rtl" ? -1 : 1;
   const steps = { ArrowLeft: -rtl, ArrowRight: rtl };
@@ -132,30 +98,4 @@ function beside(here, doors, direction) {
   const inRow = boxes.map((_, i) => i).filter((i) => Math.abs(boxes[i].top - row) <= 8);
   const distance = (i) => Math.abs(middle(boxes[i]) - middle(boxes[here]));
   return inRow.reduce((best, i) => (distance(i) < distance(best) ? i : best));
-}
-
-function shaped(tile, aspect) {
-  tile.style.setProperty("--ratio", Math.min(Math.max(aspect, NARROWEST), WIDEST));
-  return tile;
-}
-
-const ratio = (hit) => (hit.width && hit.height ? hit.width / hit.height : 4 / 3);
-
-function label(hit, name) {
-  if (!isVideo(hit)) return name;
-  const moment = hit.moments?.[0];
-  return moment ? `${name}, video, best moment at ${clock(moment.start)}` : `${name}, video`;
-}
-
-function badge(hit) {
-  const moment = hit.moments?.[0];
-  const time = moment ? clock(moment.start) : clock(hit.duration ?? 0);
-  const others = (hit.moments?.length ?? 1) - 1;
-  return h(
-    "span",
-    { className: "badge", "aria-hidden": "true" },
-    icon("play"),
-    h("span", {}, time),
-    others > 0 ? h("span", { className: "others" }, `+${others}`) : null,
-  );
 }

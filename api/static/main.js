@@ -1,261 +1,230 @@
 /** The page: what the address says is shown; what the user does changes the address. */
 
+import { Adding } from "/static/adding.js";
+import { blank } from "/static/address.js";
 import * as api from "/static/api.js";
-import { $, h } from "/static/dom.js";
+import { Ask } from "/static/ask.js";
+import { $ } from "/static/dom.js";
+import { listenForDrops } from "/static/drops.js";
+import { Feed } from "/static/feed.js";
+import { FilterBar } from "/static/filters.js";
 import { inventory } from "/static/format.js";
 import { Grid } from "/static/grid.js";
+import { Library } from "/static/library.js";
+import { isWeak } from "/static/match.js";
+import { failed, nothingFits, nothingLeft, nothingYet, notice } from "/static/notice.js";
+import { MOST, pages, STEP } from "/static/pages.js";
 import { SearchBox } from "/static/searchbox.js";
 import { Viewer } from "/static/viewer.js";
+import { Visit } from "/static/visit.js";
+import { summary } from "/static/words.js";
 
-const STEP = 48;
-const MOST = 240;
-const KINDS = { all: ["image", "video", "segment", "text"], image: ["image"], video: ["video", "segment"] };
-
-const page = { ready: false, collections: [], fallback: null, collection: null, kind: "all", limit: STEP, after: null, at: null };
-const pictures = []; // query pictures of this visit: an address cannot hold them, history can point here
-let running = new AbortController();
-
-const box = new SearchBox({ onsearch: () => go({ limit: STEP }) });
+const box = new SearchBox({ onsearch: () => go() });
+const visit = new Visit(box);
+const library = new Library();
 const grid = new Grid({ onopen: open, onlike: like });
-const viewer = new Viewer({ onlike: like, onmove: (index) => remember(index), onclose: closed });
+const feed = new Feed({ onpage: append, onwait: () => grid.await({ more: true }) });
+const filters = new FilterBar({ onchange: go });
+const viewer = new Viewer({ onlike: like, onnarrow: narrow, onmove: turn, onclose: closed });
+const ask = new Ask({ onopen: cited, results: () => (visit.isNarrowed ? grid.hits : []) });
+const adding = new Adding({ onadded: added });
+const page = { ready: false, asked: null, running: new AbortController() };
 
 start();
 
 async function start() {
   listen();
-  read(); // before anything is awaited: what is typed meanwhile must stay
+  visit.read(); // before anything is awaited: what is typed meanwhile must stay
   grid.await();
   try {
-    const known = await api.listCollections();
-    page.collections = known.collections;
-    page.fallback = known.default;
+    await library.open();
   } catch (error) {
     return fail(error);
   }
   page.ready = true;
-  page.collection ??= page.fallback;
-  offerCollections();
+  visit.settle(library.usual);
+  $("add").hidden = !library.mayAdd;
+  if (library.mayAdd) adding.begin(library.usual).catch(() => {}); // nothing else waits for these
+  ask.offer().catch(() => {});
   return show();
 }
 
-/** Take the state from the address. */
-function read() {
-  const query = new URLSearchParams(location.search);
-  page.collection = query.get("c") ?? page.fallback;
-  $("collection").value = page.collection;
-  page.kind = query.get("kind") in KINDS ? query.get("kind") : "all";
-  page.limit = Math.min(Number(query.get("n")) || STEP, MOST);
-  page.at = query.get("at");
-  box.text = query.get("q") ?? "";
-  const picture = pictures[history.state?.picture];
-  if (!picture) box.setLike(page.collection, query.get("like"));
-  else if (picture !== box.image) box.setImage(picture);
-}
-
-/** Put the state into the address, so that it can be shared and walked back. */
-function go(change) {
-  Object.assign(page, { at: null }, change);
-  if (box.image && !pictures.includes(box.image)) pictures.push(box.image);
-  history.pushState({ picture: pictures.indexOf(box.image) }, "", address());
+function go(change = {}) {
+  visit.go(change);
   return show();
-}
-
-function address() {
-  const query = new URLSearchParams();
-  if (box.text) query.set("q", box.text);
-  if (box.like) query.set("like", box.like);
-  if (page.collection && page.collection !== page.fallback) query.set("c", page.collection);
-  if (page.kind !== "all") query.set("kind", page.kind);
-  if (page.limit !== STEP) query.set("n", page.limit);
-  if (page.at) query.set("at", page.at);
-  const text = query.toString();
-  return text ? `/?${text}` : "/";
 }
 
 async function show() {
-  running.abort();
-  running = new AbortController();
-  const searching = Boolean(box.text || box.like || box.image);
-  document.body.dataset.view = searching ? "search" : "home";
-  document.title = box.text ? `${box.text} · polylens` : "polylens";
-  if (!page.ready) return undefined;
-  if (!page.collection) return empty();
-  $("progress").hidden = false;
-  $("grid").setAttribute("aria-busy", "true");
+  const { state } = visit;
+  page.running.abort();
+  page.running = new AbortController();
+  const { signal } = page.running;
+  page.asked = visit.asked;
+  document.body.dataset.view = visit.isNarrowed ? "search" : "home";
+  document.title = state.text ? `${state.text} · polylens` : "polylens";
+  if (!page.ready) return;
+  library.offer(state.collection);
+  ask.forget(state.collection);
+  if (!state.collection) return empty();
+  busy(true);
   try {
-    await (searching ? showAnswer(running.signal) : showAll(running.signal));
+    const source = pages(state, box.images, visit.isSearch, signal);
+    const { shown, scroll } = visit.place;
+    const first = Math.min(Math.max(STEP, shown), MOST);
+    const [answer, known] = await Promise.all([source(null, first), library.about(state.collection)]);
+    if (signal.aborted) return; // a newer search is on its way
+    present(answer, known);
+    feed.begin(source, answer.next);
+    restPatience();
+    scrollTo(0, scroll);
+    restore();
   } catch (error) {
-    if (error.name === "AbortError") return undefined; // a newer search is on its way
+    if (signal.aborted) return;
     fail(error);
   }
-  $("progress").hidden = true;
-  $("grid").removeAttribute("aria-busy");
-  return restore();
+  busy(false);
 }
 
-async function showAnswer(signal) {
-  const query = { text: box.text, like: box.like, image: box.image, limit: page.limit };
-  if (page.kind !== "all") query.kinds = KINDS[page.kind];
-  const [answer, about] = await Promise.all([
-    api.search(page.collection, query, signal),
-    api.describe(page.collection),
-  ]);
-  const hits = answer.hits.filter((hit) => hit.id !== box.like);
-  const poor = answer.good_match === false;
-  notice(poor || !hits.length ? sorry(hits.length) : null, answer.warnings);
-  $("status").textContent = poor || !hits.length ? "" : summary();
-  offerKinds(about);
-  grid.show(page.collection, hits);
-  $("more").hidden = answer.hits.length < page.limit || page.limit >= MOST;
-}
-
-async function showAll(signal) {
-  const query = { kinds: page.kind === "video" ? ["video"] : KINDS[page.kind].filter((kind) => kind !== "segment"), limit: STEP };
-  const [points, about] = await Promise.all([
-    api.browse(page.collection, query, signal),
-    api.describe(page.collection),
-  ]);
-  const total = inventory(about.kinds);
+function present(answer, known) {
+  const { hits } = answer;
+  const { state, isSearch, isFiltered } = visit;
+  const poor = isSearch && (!hits.length || answer.good_match === false);
+  const total = inventory(known.kinds);
   $("inventory").textContent = total ? `Search ${total} by describing them, in any language.` : "";
-  notice(about.points ? null : nothingYet());
-  $("status").textContent = "";
-  offerKinds(about);
-  grid.show(page.collection, points.points);
-  page.after = points.next;
-  $("more").hidden = !points.next;
+  if (poor) notice(nothingFits(state.text, hits.length, isFiltered ? unfilter : null), answer.warnings);
+  else if (hits.length) notice(null, answer.warnings);
+  else notice(total ? nothingLeft(unfilter) : nothingYet(library.mayAdd && add), answer.warnings);
+  $("status").textContent = poor ? "" : summary(state.text, state.like.length + box.images.length);
+  filters.show(known, state);
+  $("summary").hidden = !total;
+  grid.show(state.collection, hits);
 }
 
-async function more() {
-  if (document.body.dataset.view === "search") return go({ limit: Math.min(page.limit + STEP, MOST) });
-  const kinds = page.kind === "video" ? ["video"] : KINDS[page.kind].filter((kind) => kind !== "segment");
-  const points = await api.browse(page.collection, { kinds, after: page.after, limit: STEP }, running.signal);
-  grid.append(page.collection, points.points);
-  page.after = points.next;
-  $("more").hidden = !points.next;
-  return undefined;
+function unfilter() {
+  return go({ filters: new Map(), near: null, kind: "all" });
 }
 
-function summary() {
-  if (box.text && (box.like || box.image)) return `Like this picture and “${box.text}”, best match first`;
-  return box.text ? `Best matches for “${box.text}”` : "Like this picture, best match first";
+function add() {
+  adding.open(visit.state.collection);
 }
 
-function sorry(hits) {
-  const subject = box.text ? ` for “${box.text}”` : "";
-  return [
-    h("h2", { dir: "auto" }, `No good match${subject}`),
-    h("p", {}, hits ? "Nothing here seems to show that. Below is the closest we have." : "Nothing here fits. Try other words, or fewer."),
-  ];
+function append(hits) {
+  grid.append(visit.state.collection, hits);
+  restPatience();
 }
 
-function nothingYet() {
-  return [
-    h("h2", {}, "Nothing here yet"),
-    h("p", {}, "Add a folder of photos and videos from a terminal, then reload this page:"),
-    h("pre", {}, h("code", {}, "polylens ingest ~/Pictures")),
-  ];
+/** Pages of what hardly fits come only when asked for. */
+function restPatience() {
+  const last = grid.hits.at(-1);
+  feed.patient = Boolean(visit.isSearch && last && isWeak(last));
 }
 
-function notice(content, warnings = []) {
-  $("notice").replaceChildren(...(content ?? []), ...warnings.map((warning) => h("p", { className: "warning" }, warning)));
-  $("notice").hidden = !$("notice").hasChildNodes();
+function busy(is) {
+  $("progress").hidden = !is;
+  if (is) $("grid").setAttribute("aria-busy", "true");
+  else $("grid").removeAttribute("aria-busy");
 }
 
 function empty() {
+  $("summary").hidden = true;
   grid.show(null, []);
-  notice(nothingYet());
+  notice(nothingYet(library.mayAdd && add));
 }
 
 function fail(error) {
   if (error.name === "AbortError") return;
+  feed.end();
   grid.show(null, []);
   $("status").textContent = "";
   $("summary").hidden = true;
-  $("more").hidden = true;
-  $("progress").hidden = true;
-  notice([
-    h("h2", {}, error instanceof api.ApiError ? "That did not work" : "Something went wrong"),
-    h("p", { dir: "auto" }, error.message),
-    h("button", { type: "button", onclick: () => location.reload() }, "Try again"),
-  ]);
+  busy(false);
+  notice(failed(error, () => (page.ready ? show() : location.reload())));
 }
 
-/** The choice of collection, where there is one. */
-function offerCollections() {
-  $("switcher").hidden = page.collections.length < 2;
-  $("collection").replaceChildren(...page.collections.map(({ name }) => h("option", { value: name }, name)));
-  $("collection").value = page.collection;
-}
-
-/** The choice between photos and videos, where there is one. */
-function offerKinds(about) {
-  const choices = [["all", "All"], ["image", "Photos"], ["video", "Videos"]];
-  $("kinds").hidden = !(about.kinds.image && about.kinds.video);
-  $("kinds").replaceChildren(
-    ...choices.map(([kind, label]) =>
-      h("button", { type: "button", "aria-pressed": String(kind === page.kind), onclick: () => go({ kind, limit: STEP }) }, label),
-    ),
-  );
-  $("summary").hidden = $("kinds").hidden && !$("status").textContent;
+/** Media came in: look again. */
+async function added(collection) {
+  library.forget(collection);
+  if (!visit.state.collection) {
+    await library.open();
+    visit.settle(library.usual);
+  }
+  if (collection !== visit.state.collection || viewer.open) return undefined;
+  visit.keepPlace();
+  return show();
 }
 
 function like(hit) {
   if (viewer.open) viewer.close();
-  box.setLike(page.collection, hit.moments?.[0]?.id ?? hit.id);
-  scrollTo({ top: 0 });
-  go({ limit: STEP });
+  box.show(visit.state.collection, [{ point: hit.moments?.[0]?.id ?? hit.id }]);
+  go();
 }
 
-function open(index) {
-  page.at = grid.hits[index].id;
-  history.pushState({ ...history.state, viewer: true }, "", address());
-  viewer.show(page.collection, grid.hits, index);
+/** Everything that shares a fact. */
+function narrow({ filters: chosen = new Map(), near = null }) {
+  viewer.close();
+  box.text = "";
+  box.show(visit.state.collection, []);
+  go({ filters: chosen, near, kind: "all" });
 }
 
-/** While the viewer moves from hit to hit, the address follows without new history. */
-function remember(index) {
-  page.at = grid.hits[index].id;
-  history.replaceState(history.state, "", address());
+function open(index, seconds) {
+  visit.open(grid.hits[index]);
+  viewer.show(visit.state.collection, grid.hits, index, seconds);
 }
 
-/** The viewer was closed: by its button or Esc, then the address goes back too, or by going back. */
+/** Show what an answer rests on: among the results, or alone. */
+async function cited({ id, start: seconds }) {
+  const index = grid.hits.findIndex((hit) => hit.id === id || hit.moments?.some((moment) => moment.id === id));
+  if (index >= 0) return open(index, seconds);
+  const hit = await api.point(visit.state.collection, id).catch(fail);
+  return hit && viewer.show(visit.state.collection, [hit], 0, seconds);
+}
+
+function turn(index) {
+  if (viewer.hits === grid.hits) visit.turn(grid.hits[index]);
+}
+
 function closed(index) {
-  if (page.at && history.state?.viewer) history.back();
-  else if (page.at) history.replaceState(history.state, "", (page.at = null) ?? address());
-  page.at = null;
-  grid.focus(index);
+  visit.shut();
+  if (viewer.hits === grid.hits) grid.focus(index);
 }
 
 /** Open the hit that the address names, after a reload or through a shared link. */
 function restore() {
-  const index = grid.hits.findIndex((hit) => hit.id === page.at);
-  if (index >= 0 && !viewer.open) viewer.show(page.collection, grid.hits, index);
+  const index = grid.hits.findIndex((hit) => hit.id === visit.state.at);
+  if (index >= 0 && !viewer.open) viewer.show(visit.state.collection, grid.hits, index);
 }
 
 function back() {
-  const before = [box.text, box.like, page.collection, page.kind, page.limit].join("\n");
-  read();
-  const same = before === [box.text, box.like, page.collection, page.kind, page.limit].join("\n");
-  if (!page.at && viewer.open) viewer.close();
-  if (!same) show();
-  else restore();
+  visit.read();
+  if (!visit.state.at && viewer.open) viewer.close();
+  if (visit.asked === page.asked) restore();
+  else show();
+}
+
+/** From the start: another collection, or none of what was asked. */
+function reset(change) {
+  box.show(null, []);
+  go({ ...blank(), ...change });
 }
 
 function listen() {
   addEventListener("popstate", back);
-  $("more").addEventListener("click", () => more().catch(fail));
-  $("collection").addEventListener("change", (event) => {
-    box.setLike(null, null);
-    go({ collection: event.target.value, kind: "all", limit: STEP });
+  addEventListener("scrollend", () => visit.keepPlace());
+  listenForDrops({
+    onsearch: (files) => box.add(files),
+    onadd: (files) => (add(), adding.add(files)),
+    mayAdd: () => library.mayAdd,
   });
+  $("add").addEventListener("click", add);
+  $("collection").addEventListener("change", (event) => reset({ text: box.text, collection: event.target.value }));
   $("brand").addEventListener("click", (event) => {
     event.preventDefault();
     box.text = "";
-    box.setLike(null, null);
-    go({ kind: "all", limit: STEP });
+    reset({ collection: visit.state.collection });
   });
   document.addEventListener("keydown", (event) => {
-    const typing = event.target.closest?.("input, select, textarea, dialog");
+    const typing = event.target.closest?.("input, select, textarea, dialog, [popover]");
     if (event.key === "/" && !typing) {
       event.preventDefault();
       box.focus();

@@ -1,13 +1,14 @@
-/** The search field: words, a picture, or both together. */
+/** The search field: words, up to three pictures, or both together. */
 
 import { thumbnail } from "/static/api.js";
-import { $ } from "/static/dom.js";
+import { $, h, icon } from "/static/dom.js";
 
-/** `onsearch()` is called when the user asks; read `text`, `image` and `like` then. */
+const MOST = 3;
+
+/** A picture is { point: id } for a stored one or { file: File }; `onsearch()` says that the user asks. */
 export class SearchBox {
   constructor({ onsearch }) {
-    this.image = null; // a File
-    this.like = null; // the id of a stored point
+    this.pictures = [];
     this.onsearch = onsearch;
     this.#listen();
   }
@@ -20,17 +21,27 @@ export class SearchBox {
     $("query").value = value;
   }
 
-  /** Show a stored point as the query picture, or none. */
-  setLike(collection, point) {
-    this.image = null;
-    this.like = point;
-    this.#chip(point && thumbnail(collection, point), "Searching for more like this picture");
+  get like() {
+    return this.pictures.flatMap(({ point }) => point ?? []);
   }
 
-  setImage(file) {
-    this.like = null;
-    this.image = file;
-    this.#chip(URL.createObjectURL(file), `Searching with ${file.name || "a pasted picture"}`);
+  get images() {
+    return this.pictures.flatMap(({ file }) => file ?? []);
+  }
+
+  /** Show these query pictures; stored ones are of `collection`. */
+  show(collection, pictures) {
+    this.pictures = pictures.slice(-MOST);
+    $("chips").querySelectorAll("img").forEach((image) => URL.revokeObjectURL(image.src));
+    $("chips").replaceChildren(...this.pictures.map((picture) => this.#chip(collection, picture)));
+    $("chips").hidden = !this.pictures.length;
+    this.collection = collection;
+  }
+
+  /** Search with these files beside what is there. */
+  add(files) {
+    this.show(this.collection, [...this.pictures, ...files.map((file) => ({ file }))]);
+    this.onsearch();
   }
 
   focus() {
@@ -38,14 +49,24 @@ export class SearchBox {
     $("query").select();
   }
 
-  #chip(source, description) {
-    const old = $("chip-image").getAttribute("src");
-    if (old?.startsWith("blob:")) URL.revokeObjectURL(old);
-    $("chip").hidden = !source;
-    if (source) $("chip-image").src = source;
-    else $("chip-image").removeAttribute("src");
-    $("chip-image").alt = source ? description : "";
-    $("chip-image").classList.remove("opaque");
+  #chip(collection, picture) {
+    const { point, file } = picture;
+    const image = h("img", {
+      src: point ? thumbnail(collection, point) : URL.createObjectURL(file),
+      alt: point ? "Searching for more like this picture" : `Searching with ${file.name || "a pasted picture"}`,
+      onerror: () => image.classList.add("opaque"),
+    });
+    const remove = () => {
+      this.show(collection, this.pictures.filter((other) => other !== picture));
+      this.focus();
+      this.onsearch();
+    };
+    return h(
+      "div",
+      { className: "chip" },
+      image,
+      h("button", { type: "button", "aria-label": "Remove the query image", onclick: remove }, icon("close")),
+    );
   }
 
   #listen() {
@@ -53,44 +74,17 @@ export class SearchBox {
       event.preventDefault();
       this.onsearch();
     });
-    $("chip-remove").addEventListener("click", () => {
-      this.setLike(null, null);
-      this.focus();
-      this.onsearch();
-    });
-    $("chip-image").addEventListener("error", () => $("chip-image").classList.add("opaque"));
     $("pick").addEventListener("click", () => $("file").click());
     $("file").addEventListener("change", () => {
-      this.#take($("file").files);
+      const files = [...$("file").files];
       $("file").value = "";
+      if (files.length) this.add(files);
     });
-    document.addEventListener("paste", (event) => this.#take(event.clipboardData.files) && event.preventDefault());
-    this.#listenForDrops();
-  }
-
-  #listenForDrops() {
-    const carriesFiles = (event) => event.dataTransfer?.types.includes("Files");
-    document.addEventListener("dragover", (event) => {
-      if (!carriesFiles(event)) return;
+    document.addEventListener("paste", (event) => {
+      const files = [...event.clipboardData.files];
+      if (!files.length) return;
       event.preventDefault();
-      document.body.classList.add("dropping");
+      this.add(files);
     });
-    document.addEventListener("dragleave", (event) => {
-      if (!event.relatedTarget) document.body.classList.remove("dropping");
-    });
-    document.addEventListener("drop", (event) => {
-      if (!carriesFiles(event)) return;
-      event.preventDefault();
-      document.body.classList.remove("dropping");
-      this.#take(event.dataTransfer.files);
-    });
-  }
-
-  /** Search with the first file given; whether it is a picture is for the service to say. */
-  #take(files) {
-    if (!files?.length) return false;
-    this.setImage(files[0]);
-    this.onsearch();
-    return true;
   }
 }

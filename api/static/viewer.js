@@ -2,15 +2,16 @@
 
 import { original, thumbnail } from "/static/api.js";
 import { $, h, icon } from "/static/dom.js";
-import { clock, when } from "/static/format.js";
-import { isVideo, poster } from "/static/grid.js";
+import { facts } from "/static/facts.js";
+import { clock } from "/static/format.js";
+import { isVideo, poster } from "/static/tile.js";
+import { hasTimeline, slider } from "/static/timeline.js";
 
-/** The dialog in `#viewer`; `onlike(hit)`, `onmove(index)` and `onclose(index)` tell what was chosen. */
+/** The dialog in `#viewer`; `onlike(hit)`, `onnarrow(filter)`, `onmove(index)`, `onclose(index)` tell what was chosen. */
 export class Viewer {
-  constructor({ onlike, onmove, onclose }) {
+  constructor({ onlike, onnarrow, onmove, onclose }) {
     this.node = $("viewer");
-    this.onlike = onlike;
-    this.onmove = onmove;
+    Object.assign(this, { onlike, onnarrow, onmove });
     this.node.addEventListener("close", () => {
       this.node.replaceChildren(); // stops the video
       onclose(this.index);
@@ -29,10 +30,11 @@ export class Viewer {
     this.node.close();
   }
 
-  show(collection, hits, index) {
-    Object.assign(this, { collection, hits, index });
+  /** Show a hit; a video begins at `seconds`, or at its best moment. */
+  show(collection, hits, index, seconds) {
+    Object.assign(this, { collection, hits, index, timeline: null });
     const hit = hits[index];
-    const stage = isVideo(hit) ? this.#video(hit) : this.#picture(hit);
+    const stage = isVideo(hit) ? this.#film(hit, seconds) : hit.kind === "text" ? text(hit) : this.#picture(hit);
     this.node.setAttribute("aria-label", hit.name || "Viewer");
     this.node.replaceChildren(this.#stage(stage), this.#panel(hit));
     if (!this.node.open) this.node.showModal();
@@ -83,7 +85,7 @@ export class Viewer {
     return picture;
   }
 
-  #video(hit) {
+  #film(hit, seconds) {
     const video = h("video", {
       className: "media",
       controls: true,
@@ -91,17 +93,23 @@ export class Viewer {
       preload: "metadata",
       poster: thumbnail(this.collection, poster(hit), "screen"),
       src: original(this.collection, hit.id),
-      onerror: () => video.replaceWith(this.#still(hit)),
+      onerror: () => video.parentNode.replaceWith(this.#still(hit)),
       ontimeupdate: () => this.#mark(video.currentTime),
     });
     this.video = video;
-    const start = hit.moments?.[0]?.start ?? hit.start ?? 0;
+    const start = seconds ?? hit.moments?.[0]?.start ?? hit.start ?? 0;
     video.addEventListener("loadedmetadata", () => this.#play(start), { once: true });
-    return video;
+    if (hasTimeline(hit)) this.timeline = slider(hit, (to) => this.#seek(to));
+    return h("div", { className: "film" }, video, this.timeline);
+  }
+
+  #seek(seconds) {
+    this.video.currentTime = seconds;
+    this.#mark(seconds);
   }
 
   #play(seconds) {
-    this.video.currentTime = seconds;
+    this.#seek(seconds);
     this.video.play().catch(() => {}); // where autoplay is refused, the controls are there
   }
 
@@ -116,17 +124,19 @@ export class Viewer {
   }
 
   #panel(hit) {
+    const openable = hit.kind !== "text" && h("a", { href: original(this.collection, hit.id), target: "_blank", rel: "noopener" }, icon("open"), "Open original");
     return h(
       "div",
       { className: "panel" },
       h("h2", { dir: "auto" }, hit.name || "Untitled"),
-      facts(hit),
+      hit.caption ? h("p", { className: "caption", dir: "auto" }, String(hit.caption)) : null,
+      facts(hit, this.onnarrow),
       hit.moments?.length ? this.#moments(hit) : null,
       h(
         "div",
         { className: "actions" },
         h("button", { type: "button", className: "primary", onclick: () => this.onlike(hit) }, icon("like"), "More like this"),
-        h("a", { href: original(this.collection, hit.id), target: "_blank", rel: "noopener" }, icon("open"), "Open original"),
+        openable || null,
       ),
     );
   }
@@ -154,6 +164,7 @@ export class Viewer {
 
   /** Light up the moment that is playing. */
   #mark(time) {
+    this.timeline?.mark(time);
     this.node.querySelectorAll(".moments button").forEach((button, i) => {
       const { start, end } = this.moments[i];
       if (time >= start && time < end) button.setAttribute("aria-current", "true");
@@ -162,13 +173,4 @@ export class Viewer {
   }
 }
 
-function facts(hit) {
-  const rows = [
-    ["Taken", hit.taken && when(hit.taken)],
-    ["Folder", hit.folder],
-    ["Size", hit.width && `${hit.width} × ${hit.height}`],
-    ["Length", hit.duration && clock(hit.duration)],
-    ["Match", hit.score !== undefined && hit.score.toFixed(3)],
-  ].filter(([, value]) => value);
-  return h("dl", {}, ...rows.flatMap(([term, value]) => [h("dt", {}, term), h("dd", { dir: "auto" }, value)]));
-}
+const text = (hit) => h("blockquote", { className: "media passage", dir: "auto" }, hit.text || hit.name);

@@ -18,10 +18,11 @@ WORDS = ["It ", "is ", "a ", "panda", "."]
 
 @dataclass
 class Upstream:
-    """`asked` are the bodies it got; `fault` is what it does instead of answering."""
+    """`asked` are the bodies it got; `fault` is what it does instead of answering in `words`."""
 
     url: str = ""
     fault: str = ""
+    words: list[str] = field(default_factory=lambda: [*WORDS])
     asked: list[dict[str, Any]] = field(default_factory=list)
     keys: list[str | None] = field(default_factory=list)
     cancelled: threading.Event = field(default_factory=threading.Event)
@@ -50,7 +51,7 @@ def upstream() -> Iterator[Upstream]:
             return StreamingResponse(_events(state), media_type="text/event-stream")
         if state.fault == "dies":
             return StreamingResponse(_half(), media_type="application/json")
-        message = {"role": "assistant", "content": "".join(WORDS)}
+        message = {"role": "assistant", "content": "".join(state.words)}
         choice = {"index": 0, "message": message, "finish_reason": "stop"}
         usage = {"prompt_tokens": 7, "completion_tokens": 5, "total_tokens": 12}
         return JSONResponse({**_head("chat.completion"), "choices": [choice], "usage": usage})
@@ -75,7 +76,7 @@ async def _half() -> AsyncIterator[str]:
 
 async def _events(state: Upstream) -> AsyncIterator[str]:
     try:
-        for number, word in enumerate(WORDS):
+        for number, word in enumerate(state.words):
             if state.fault == "dies" and number == 2:
                 raise ConnectionError("the upstream dies here")
             if state.fault == "lingers" and number == 2:

@@ -1,119 +1,15 @@
 """The page in a real browser, at desktop and phone width."""
 
-import mimetypes
 import re
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
-from urllib.parse import urlsplit
 
-import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    FilePayload,
-    Page,
-    Route,
-    ViewportSize,
-    expect,
-    sync_playwright,
-)
+from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.api.conftest import fill
+from tests.api.page.browsing import both_widths, choose, names, search, time_past, watched
 from tests.api.routes.test_session import DIGEST, KEY
 from tests.api.server import Served, serving
 from tests.media import encoded, plain
-from tests.parts import require_part
-
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-require_part(CHROMIUM is not None, "chromium, a browser for the page (apt install chromium),")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--mute-audio"]
-DESKTOP: ViewportSize = {"width": 1280, "height": 800}
-PHONE: ViewportSize = {"width": 390, "height": 844}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    require_part(
-        CHROMIUM is not None, "chromium, in which the page is tested (apt install chromium)"
-    )
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-both_widths = pytest.mark.parametrize(
-    "context", [DESKTOP, PHONE], indirect=True, ids=["desktop", "phone"]
-)
-
-
-@pytest.fixture
-def context(browser: Browser, request: pytest.FixtureRequest) -> Iterator[BrowserContext]:
-    size: ViewportSize = getattr(request, "param", DESKTOP)
-    context = browser.new_context(
-        viewport=size, has_touch=size is PHONE, is_mobile=size is PHONE, reduced_motion="reduce"
-    )
-    context.set_default_timeout(10_000)
-    yield context
-    context.close()
-
-
-@pytest.fixture
-def page(context: BrowserContext, library: Served) -> Iterator[Page]:
-    """The start page; fails if it ever complains, or asks anyone but its own server."""
-    complaints: list[str] = []
-    page = watched(context, library.url, complaints)
-    page.goto(library.url)
-    yield page
-    assert complaints == []
-
-
-def watched(context: BrowserContext, url: str, complaints: list[str]) -> Page:
-    """A new page that writes down its errors; requests to elsewhere fail and are written down."""
-
-    def check(route: Route) -> None:
-        if urlsplit(route.request.url).netloc == urlsplit(url).netloc:
-            route.continue_()
-        else:
-            complaints.append(f"request to {route.request.url}")
-            route.abort()
-
-    page = context.new_page()
-    page.route(lambda address: not address.startswith("blob:"), check)
-    page.on("console", lambda message: complaints.append(f"{message.type}: {message.text}"))
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    return page
-
-
-def search(page: Page, text: str) -> None:
-    page.get_by_role("searchbox").fill(text)
-    page.get_by_role("searchbox").press("Enter")
-    expect(page.locator("#grid")).not_to_have_attribute("aria-busy", "true")
-
-
-def choose(page: Page, name: str, content: bytes) -> None:
-    """Choose a file as the query picture."""
-    kind = mimetypes.guess_type(name)[0] or ""
-    file = FilePayload(name=name, mimeType=kind, buffer=content)
-    page.locator("#file").set_input_files(file)
-
-
-def names(page: Page) -> list[str]:
-    """What the tiles show, in order, once the answer is there."""
-    expect(page.locator(".tile.waiting")).to_have_count(0)
-    return page.locator(".tile .name").all_text_contents()
-
-
-def time_past(page: Page, seconds: float) -> float:
-    """The time the video shows, once it is past `seconds` (or after ten seconds of waiting)."""
-    shown = 0.0
-    for _ in range(200):
-        shown = page.evaluate("document.querySelector('video')?.currentTime ?? 0")
-        if shown >= seconds:
-            break
-        page.wait_for_timeout(50)
-    return shown
 
 
 @both_widths
@@ -215,18 +111,18 @@ def test_more_like_this(page: Page) -> None:
     page.locator(".door", has=page.get_by_text("blue.jpg")).click()
     page.get_by_role("dialog").get_by_role("button", name="More like this").click()
     expect(page.get_by_role("dialog")).to_be_hidden()
-    expect(page.locator("#chip")).to_be_visible()
+    expect(page.locator("#chips")).to_be_visible()
     page.wait_for_url(re.compile("like="))
     expect(page.locator("#grid")).not_to_have_attribute("aria-busy", "true")
     assert "blue.jpg" not in names(page)
 
 
 def test_only_videos(page: Page) -> None:
-    page.get_by_role("button", name="Videos").click()
+    page.get_by_role("button", name="Videos", exact=True).click()
     expect(page.locator(".tile")).to_have_count(1)
     search(page, "red")
     expect(page.locator(".tile")).to_have_count(1)
-    page.get_by_role("button", name="Photos").click()
+    page.get_by_role("button", name="Photos", exact=True).click()
     expect(page.locator(".tile")).to_have_count(10)
 
 

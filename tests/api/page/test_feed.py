@@ -1,0 +1,78 @@
+"""More results as the user scrolls."""
+
+import re
+
+from playwright.sync_api import BrowserContext, Page, Route, expect
+
+from tests.api.page.browsing import both_widths, names, search, settled, watched
+from tests.api.server import Served
+
+
+def to_the_end(page: Page) -> None:
+    page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
+
+
+@both_widths
+def test_all_come_once(pictures: Page) -> None:
+    settled(pictures)
+    to_the_end(pictures)
+    expect(pictures.locator(".tile")).to_have_count(61)
+    expect(pictures.locator("#more")).to_be_hidden()
+    found = names(pictures)
+    assert len(set(found)) == 61
+
+
+def test_what_hardly_fits_comes_when_asked_for(pictures: Page) -> None:
+    search(pictures, "red")
+    expect(pictures.locator(".divider")).to_have_count(1)
+    to_the_end(pictures)
+    more = pictures.get_by_role("button", name="less certain")
+    expect(more).to_be_visible()
+    expect(pictures.locator(".tile")).to_have_count(48)
+    more.click()
+    expect(pictures.locator(".tile")).to_have_count(61)
+    assert len(set(names(pictures))) == 61
+
+
+def test_a_page_that_fails_can_be_asked_for_again(context: BrowserContext, album: Served) -> None:
+    page = watched(context, album.url, [])
+    page.goto(album.url)
+    settled(page)
+    broken = re.compile("points/scroll")
+    page.route(broken, lambda route: route.abort())
+    to_the_end(page)
+    again = page.get_by_role("button", name="Try again")
+    expect(again).to_contain_text("cannot be reached")
+    expect(page.locator(".tile")).to_have_count(48)
+    page.unroute(broken)
+    again.click()
+    expect(page.locator(".tile")).to_have_count(61)
+
+
+def test_one_comes_back_to_where_one_was(pictures: Page) -> None:
+    settled(pictures)
+    to_the_end(pictures)
+    expect(pictures.locator(".tile")).to_have_count(61)
+    to_the_end(pictures)
+    before = pictures.evaluate("scrollY")
+    assert before > 400
+    search(pictures, "red")
+    assert pictures.evaluate("scrollY") == 0
+    pictures.go_back()
+    expect(pictures.locator(".tile")).to_have_count(61)
+    settled(pictures)
+    assert abs(pictures.evaluate("scrollY") - before) < 200
+
+
+def test_tiles_wait_in_grey(context: BrowserContext, album: Served) -> None:
+    page = watched(context, album.url, [])
+    held: list[Route] = []
+    page.route(re.compile("points/scroll"), lambda route: held.append(route))
+    page.goto(album.url)
+    expect(page.locator(".tile.waiting").first).to_be_visible()
+    expect(page.locator("#progress")).to_be_attached()
+    while not held:
+        page.wait_for_timeout(20)
+    held[0].continue_()
+    settled(page)
+    expect(page.locator(".tile")).to_have_count(48)
