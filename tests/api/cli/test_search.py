@@ -34,7 +34,7 @@ def test_json_for_programs(filled: Run) -> None:
 def test_pages_and_what_was_done(filled: Run) -> None:
     query = ("search", "red", "--diversity", 0.3, "-n", 2)
     first = json.loads(filled(*query, "--json", "--explain").out)
-    assert [stage["name"] for stage in first["stages"]][:3] == ["plan", "encode", "retrieve"]
+    assert [stage["name"] for stage in first["stages"]][:3] == ["plan", "encode", "words"]
     second = json.loads(filled(*query, "--json", "--cursor", first["next"]).out)
     met = [hit["asset"] for answer in (first, second) for hit in answer["hits"]]
     assert len(set(met)) == 4

@@ -85,7 +85,7 @@ def test_cursor_of_another_query(client: httpx.Client) -> None:
 def test_explanation_on_request(client: httpx.Client) -> None:
     answer = ask(client, {"text": "blue"}, explain=True, collapse=True).json()
     stages = [stage["name"] for stage in answer["stages"]]
-    assert stages[:3] == ["plan", "encode", "retrieve"]
+    assert stages[:3] == ["plan", "encode", "words"]
     assert "collapse" in stages
     assert answer["hits"][0]["scores"].keys() == {"default"}
     assert ask(client, {"text": "blue"}).json()["stages"] == []
