@@ -56,8 +56,8 @@ class Segmented:
 
 def segment(service: Service, asked: PictureRequest) -> Segmented:
     """Raises `NotConfigured`, `Refusal`, `MediaError`, `InvalidInput`."""
+    image = find_picture(service, asked)  # first: no model is loaded for what is no picture
     with service.heads.segmenter() as segmenter:
-        image = find_picture(service, asked)
         return Segmented(image, segmenter.segment(image))
 
 

@@ -125,3 +125,27 @@ def test_a_checkpoint_of_something_else(tmp_path: Path) -> None:
         answer = served.client.post("/v1/segment", files={"image": encoded(plain("red"))})
     assert answer.status_code == 503
     assert "hf download" in answer.json()["detail"]
+
+
+def test_no_model_is_loaded_for_what_is_no_picture(tmp_path: Path) -> None:
+    checkpoint = public_probe(tmp_path / "linear_frozen.safetensors")
+    with serving(tmp_path / "data", segmenter=checkpoint, device="cpu") as served:
+        answer = served.client.post("/v1/segment", files={"image": b"no picture"})
+        assert answer.status_code in (415, 422)
+        assert served.client.get("/readyz").json()["heads"] == []
+        good = served.client.post("/v1/segment", files={"image": encoded(plain("red"))})
+        assert good.status_code == 200
+        assert served.client.get("/readyz").json()["heads"] == ["segmenter"]
+
+
+def test_captions_come_from_the_encoder_of_the_collection(tmp_path: Path, photos: Path) -> None:
+    """Also where the settings name none, and new collections would get another."""
+    with serving(tmp_path, encoder=str(TINY), device="cpu", collection="tiny") as first:
+        fill(first.installation, "tiny", photos)
+    with serving(tmp_path, encoder=None, device="cpu", collection="tiny") as served:
+        points = served.client.get("/v1/collections/tiny/points?kind=image").json()["points"]
+        stored = {"collection": "tiny", "point": points[0]["id"]}
+        for body in (stored, {"image": base64.b64encode(encoded(plain("red"))).decode()}):
+            answer = served.client.post("/v1/caption", json=body)
+            assert answer.status_code == 200, answer.text
+            assert answer.json()["caption"]
