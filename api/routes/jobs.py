@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.sse import EventSourceResponse
 
 from api.events import CONTENT, Events
@@ -18,7 +18,11 @@ router = APIRouter(tags=["jobs"])
 TABLES = {"text/csv": "csv", "application/x-ndjson": "jsonl"}
 
 
-async def _job(job: int, service: ServiceDep) -> JobRecord:
+LARGEST = 2**63 - 1  # of the journal's numbers
+JobId = Annotated[int, Path(ge=1, le=LARGEST)]
+
+
+async def _job(job: JobId, service: ServiceDep) -> JobRecord:
     return await service.queries(service.jobs.get, job)
 
 
@@ -43,7 +47,9 @@ async def submit_job(
 async def list_jobs(
     service: ServiceDep,
     collection: Annotated[str | None, Query(description="Only into this one.")] = None,
-    before: Annotated[int | None, Query(ge=1, description="`next` of the page before.")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=LARGEST, description="`next` of the page before.")
+    ] = None,
     limit: Annotated[int, Query(ge=1, le=250)] = 50,
 ) -> JobList:
     """All jobs, those of the command line too, the newest first."""
@@ -75,7 +81,7 @@ async def follow_job(
 
 
 @router.post("/v1/jobs/{job}/cancel", dependencies=[requires("write")])
-async def cancel_job(job: int, service: ServiceDep) -> JobOut:
+async def cancel_job(job: JobId, service: ServiceDep) -> JobOut:
     """End a job; what it did is kept. It stops within about a second, between two files."""
     return await service.queries(service.jobs.cancel, job)
 

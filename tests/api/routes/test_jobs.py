@@ -244,6 +244,7 @@ def test_what_may_not_be_read_is_refused(served: Served, tmp_path: Path, folder:
     for call in ("/v1/jobs/7", "/v1/jobs/7/events", "/v1/jobs/7/failures"):
         refused(served.client.get(call), 404, "unknown-job")
     refused(served.client.post("/v1/jobs/7/cancel"), 404, "unknown-job")
+    refused(served.client.get(f"/v1/jobs/{2**63}"), 422, "invalid-request")
 
 
 def test_links_and_manifests_do_not_lead_out_of_the_roots(
