@@ -66,8 +66,15 @@ export class Ask {
     $("ask").focus();
   }
 
+  /** What the model looks at: the first results that can be looked at. */
+  #shown() {
+    return this.results()
+      .filter(({ kind }) => kind !== "text")
+      .slice(0, SHOWN);
+  }
+
   #greet() {
-    const count = Math.min(this.results().length, SHOWN);
+    const count = this.#shown().length;
     const about = count ? `The first ${count === 1 ? "result is" : `${count} results are`} shown to ${this.model}.` : `What fits your question is found and shown to ${this.model}.`;
     const ideas = count ? IDEAS.results : IDEAS.collection;
     $("ask-title").textContent = count ? "Ask these results" : "Ask this collection";
@@ -79,7 +86,7 @@ export class Ask {
 
   async #ask(question) {
     if (!question || this.running) return;
-    const hits = this.results().slice(0, SHOWN);
+    const hits = this.#shown();
     if (!this.said.length) $("talk").replaceChildren();
     $("question").value = "";
     const answer = new Answer(this.collection, (citation) => this.onopen(citation));
@@ -168,7 +175,7 @@ class Answer {
           h(
             "button",
             { type: "button", "aria-label": `Open picture ${citation.number}`, onclick: () => this.onopen(citation) },
-            h("img", { src: thumbnail(this.collection, citation.id), alt: "" }),
+            h("img", { src: thumbnail(this.collection, citation.id), alt: "", onerror: (event) => event.target.remove() }),
             h("span", {}, String(citation.number)),
             typeof citation.start === "number" ? h("span", { className: "time" }, clock(citation.start)) : null,
           ),

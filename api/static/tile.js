@@ -56,7 +56,7 @@ function shaped(node, aspect) {
   return node;
 }
 
-const ratio = (hit) => (hit.width && hit.height ? hit.width / hit.height : 4 / 3);
+const ratio = (hit) => (hit.kind === "text" ? 1 : hit.width && hit.height ? hit.width / hit.height : 4 / 3);
 
 function label(hit, name) {
   if (!isVideo(hit)) return name;
