@@ -103,7 +103,12 @@ class PlainInternVL(InternVL):
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
-    device = torch.device(options.device)
+    if options.device is None and not torch.cuda.is_available():
+        print(
+            "No GPU is here, and the full size needs one; --device cpu --size tiny tries the script."
+        )
+        return
+    device = torch.device(options.device or "cuda:0")
     if device.type == "cuda":
         torch.cuda.set_device(device)  # CUDA graphs are captured on the current one
     config, attention = SIZES[options.size], choose_attention(device, DTYPE)
@@ -129,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--device", default="cuda:0")
+    parser.add_argument("--device", help="cuda:0 by default")
     parser.add_argument("--size", choices=SIZES, default="full")
     parser.add_argument("--batches", type=lambda text: [int(n) for n in text.split(",")])
     parser.add_argument("--runs", type=int, default=10)

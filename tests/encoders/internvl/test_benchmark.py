@@ -38,6 +38,14 @@ def test_it_prints_its_tables(capsys: pytest.CaptureFixture[str]) -> None:
         assert row in out
 
 
+def test_without_a_gpu_it_says_so(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    main([])
+    assert "--device cpu --size tiny" in capsys.readouterr().out
+
+
 class Unable(VisionTower):
     """A tower that its device cannot run."""
 
