@@ -104,9 +104,7 @@ class PlainInternVL(InternVL):
 def main(arguments: Sequence[str] | None = None) -> None:
     options = parse(arguments)
     if options.device is None and not torch.cuda.is_available():
-        print(
-            "No GPU is here, and the full size needs one; --device cpu --size tiny tries the script."
-        )
+        print("The full size needs a GPU, and none is here: --device cpu --size tiny tries it")
         return
     device = torch.device(options.device or "cuda:0")
     if device.type == "cuda":
