@@ -14,8 +14,10 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,10 +81,12 @@ def report(root: Path, chosen: argparse.Namespace) -> None:
     fill(collection, chosen.rows, chosen.data)
     stored = time.perf_counter() - started
     started = time.perf_counter()
-    collection.seal()
+    with heartbeat() as gaps:
+        collection.seal()
     built = time.perf_counter() - started
     print(f"{chosen.rows} x {DIM}, {chosen.data}")
     print(f"stored in {stored:.0f} s, sealed in {built:.0f} s")
+    print(f"longest pause of another thread meanwhile: {max(gaps) * 1e3:.0f} ms")
     [index] = collection.index_info()
     [segment] = index.segments
     print(f"{segment.factory}: {segment.bytes / segment.rows:.0f} bytes a vector on disk")
@@ -102,6 +106,28 @@ def report(root: Path, chosen: argparse.Namespace) -> None:
     if not chosen.no_peers:
         peers(root, raw, queries)
     store.close()
+
+
+@contextmanager
+def heartbeat() -> Iterator[list[float]]:
+    """How long another thread that sleeps a millisecond at a time was away each time, seconds."""
+    gaps: list[float] = [0.0]
+    ended = threading.Event()
+
+    def beat() -> None:
+        last = time.perf_counter()
+        while not ended.wait(0.001):
+            now = time.perf_counter()
+            gaps.append(now - last)
+            last = now
+
+    thread = threading.Thread(target=beat)
+    thread.start()
+    try:
+        yield gaps
+    finally:
+        ended.set()
+        thread.join()
 
 
 def fill(collection: LocalCollection, rows: int, kind: str) -> None:

@@ -65,6 +65,10 @@ class Calibration:
         """Those for so many neighbours; none when they are too many."""
         return next((found for k, found in self.tiers.items() if k >= neighbours), ())
 
+    def reaches(self, recall: float) -> bool:
+        """Whether some level finds that share of the nearest few."""
+        return any(level.recall >= recall for level in self.levels(1))
+
     def dump(self) -> str:
         tiers = {k: [astuple(level) for level in levels] for k, levels in self.tiers.items()}
         return json.dumps({"text": self.text, "tiers": tiers})
@@ -89,6 +93,35 @@ class Queries:
         return len(self.own)
 
 
+@dataclass(frozen=True)
+class Trial:
+    """What indexes over the same rows are measured by.
+
+    `source` says where the `texts` are from; `truths` are the ids of the nearest rows of each query
+    of `images` and of `texts`, int64 `[n, m]`, best first, not its own, -1 at ends.
+    """
+
+    images: Queries
+    texts: Queries
+    source: Source
+    truths: Sequence[Ints]
+
+    @classmethod
+    def over(
+        cls,
+        images: Queries,
+        texts: Queries,
+        source: Source,
+        rows: int,
+        parts: Callable[[], Iterator[tuple[Ints, Floats]]],
+        stop: faiss_index.Stop = lambda: False,
+    ) -> "Trial":
+        """With the answers of an exact scan of all `rows`; `parts` yields ids and vectors."""
+        most = min(max(TIERS), rows)
+        truths = [_nearest(queries, parts(), most, stop) for queries in (images, texts)]
+        return cls(images, texts, source, truths)
+
+
 def image_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> Queries:
     """Each a stored vector, moved along the difference of two others: still like the data."""
     moved = vectors + 0.4 * _unit(vectors[random.permutation(len(ids))] - np.roll(vectors, 1, 0))
@@ -104,39 +137,24 @@ def text_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> Querie
     common = gaps[np.arange(len(ids)) % _GAPS]
     alone = _unit(random.normal(size=vectors.shape))
     between = _unit(vectors + 0.5 * vectors[random.permutation(len(ids))])
-    return Queries(_unit(0.3 * between + 0.7 * common + 0.65 * alone), ids)
+    return Queries(_unit(0.4 * between + 0.7 * common + 0.6 * alone), ids)
 
 
 def calibrate(
-    index: Index,
-    kind: IndexKind,
-    rows: int,
-    images: Queries,
-    texts: Queries,
-    source: Source,
-    parts: Callable[[], Iterator[tuple[Ints, Floats]]],
-    stop: faiss_index.Stop = lambda: False,
+    index: Index, kind: IndexKind, rows: int, trial: Trial, stop: faiss_index.Stop = lambda: False
 ) -> Calibration:
-    """Compare an index with an exact scan of what is in it: `parts` yields ids and vectors."""
-    most = min(max(TIERS), rows)
-    truths = [_nearest(queries, parts(), most, stop) for queries in (images, texts)]
+    """Compare an index of so many rows with an exact scan of them."""
     tiers = {}
     for k, count in TIERS.items():
-        measured = list(_measured(index, k, count, rows, [images, texts], truths, stop))
+        measured = list(_measured(index, k, count, rows, trial, stop))
         tiers[k] = _frontier(measured, kind, rows, faiss_index.probes(index)[-1])
         if k >= rows:
             break
-    return Calibration(source, tiers)
+    return Calibration(trial.source, tiers)
 
 
 def _measured(
-    index: Index,
-    k: int,
-    count: int,
-    rows: int,
-    kinds: Sequence[Queries],
-    truths: Sequence[Ints],
-    stop: faiss_index.Stop,
+    index: Index, k: int, count: int, rows: int, trial: Trial, stop: faiss_index.Stop
 ) -> Iterator[Level]:
     depths = sorted({min(max(_LEAST_DEPTH, n * k), _MOST_DEPTH) for n in _DEPTHS})
     for probe in faiss_index.probes(index):
@@ -145,7 +163,7 @@ def _measured(
         if faiss_index.is_graph(index):  # which is searched better the more is asked for
             depths = [max(_LEAST_DEPTH, k, probe)]
         recalls = []
-        for queries, truth in zip(kinds, truths, strict=True):
+        for queries, truth in zip((trial.images, trial.texts), trial.truths, strict=True):
             depth = min(depths[-1] + 1, rows)
             found = faiss_index.search(index, queries.vectors[:count], depth, probe)
             recalls.append([_recall(found, queries.own, truth[:count, :k], d) for d in depths])

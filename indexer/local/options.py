@@ -1,6 +1,6 @@
 """How a local collection is indexed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -16,7 +16,8 @@ class IndexOptions:
 
     `kind`: `auto` goes by size, `exact` seals nothing. `vectors` are the names that get an index,
     by default the first of `default`, `c`, and those there are. Above `tail_rows` vectors without
-    an index they are sealed; above `ivf_rows` in one segment `auto` divides them into lists.
+    an index they are sealed; above `ivf_rows` in one segment `auto` divides them into lists. It
+    takes codes of 2 bits, or of a byte where those do not reach `recall`.
     Filters that leave at most `gather_rows`, or a hundredth, are answered from those rows alone.
     `recall` (0 to 1) is aimed at where a query asks for nothing else. `patience` is how many
     seconds a writer waits for sealing that falls far behind; `threads` build, 0 for one per core.
@@ -47,8 +48,8 @@ class IndexOptions:
             return [name for name in known if name in self.vectors]
         return [next((name for name in ("default", "c") if name in known), known[0])]
 
-    def kind_of(self, rows: int) -> IndexKind:
-        """What a segment of so many rows is; not for `exact`."""
+    def kinds_of(self, rows: int) -> Sequence[IndexKind]:
+        """What a segment of so many rows may be, the smallest first; not for `exact`."""
         if self.kind == "auto" or self.kind == "exact":
-            return "rabitq" if rows <= self.ivf_rows else "ivf-rabitq"
-        return self.kind
+            return ("rabitq", "sq8") if rows <= self.ivf_rows else ("ivf-rabitq", "ivf-sq8")
+        return (self.kind,)

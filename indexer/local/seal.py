@@ -11,11 +11,19 @@ import numpy as np
 
 from indexer.errors import StorageError
 from indexer.local import faiss_index, segment_file
-from indexer.local.calibrate import TIERS, Queries, Source, calibrate, image_like, text_like
+from indexer.local.calibrate import (
+    TIERS,
+    Queries,
+    Source,
+    Trial,
+    calibrate,
+    image_like,
+    text_like,
+)
 from indexer.local.engine import Engine, Snapshot
-from indexer.local.faiss_index import Floats, Stop
+from indexer.local.faiss_index import Floats, Index, Stop
 from indexer.local.lock import folder_lock
-from indexer.local.options import IndexOptions
+from indexer.local.options import IndexKind, IndexOptions
 from indexer.local.segment_file import FOLDER, Record, SegmentFile
 from indexer.local.segments import Sealed
 from indexer.local.transaction import Transaction
@@ -132,20 +140,30 @@ def _positions(sealed: Sealed, numbers: set[int]) -> Ints:
 
 
 def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Record:
+    """An index of the first kind that reaches the recall asked for, or of the last."""
     rows = len(plan.positions)
-    kind = options.kind_of(rows)
-    dim = next(iter(plan.vectors.blocks.values())).shape[1]
     random = np.random.default_rng(plan.version)
-    description = faiss_index.factory(kind, rows, dim)
-    wanted = faiss_index.training_rows(faiss_index.lists_of(kind, rows))
-    _, sample = plan.sample(wanted, random)
-    log.info("sealing %d vectors %r as %s", rows, plan.name, description)
-    index = faiss_index.build(description, sample, plan.parts(), threads=options.threads, stop=stop)
     images = image_like(*plan.sample(max(TIERS.values()), random), random)
-    texts, source = _text_queries(plan, random)
-    calibration = calibrate(index, kind, rows, images, texts, source, plan.parts, stop)
+    trial = Trial.over(images, *_text_queries(plan, random), rows, plan.parts, stop)
+    for kind in options.kinds_of(rows):
+        description, index = _index(plan, kind, options, random, stop)
+        calibration = calibrate(index, kind, rows, trial, stop)
+        if calibration.reaches(options.recall):
+            break
     file = segment_file.write(folder, plan.name, index)
     return Record(0, plan.name, kind, description, calibration, file, rows, plan.version)
+
+
+def _index(
+    plan: Plan, kind: IndexKind, options: IndexOptions, random: np.random.Generator, stop: Stop
+) -> tuple[str, Index]:
+    rows, dim = len(plan.positions), next(iter(plan.vectors.blocks.values())).shape[1]
+    description = faiss_index.factory(kind, rows, dim)
+    log.info("sealing %d vectors %r as %s", rows, plan.name, description)
+    wanted = faiss_index.training_rows(faiss_index.lists_of(kind, rows))
+    _, sample = plan.sample(wanted, random)
+    parts, threads = plan.parts(), options.threads
+    return description, faiss_index.build(description, sample, parts, threads=threads, stop=stop)
 
 
 def _text_queries(plan: Plan, random: np.random.Generator) -> tuple[Queries, Source]:
