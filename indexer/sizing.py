@@ -7,12 +7,14 @@ for the order of magnitude, and sizes for a few percent.
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from indexer.base import Payload
+from indexer.local.faiss_index import has_two_bits
 from indexer.payload import encode, entries
 from indexer.qdrant.payloads import stored
+from indexer.words import words_of
 
 GIB, TB = 2**30, 10**12
 
@@ -121,13 +123,19 @@ def _log(items: float) -> float:
 
 
 LOCAL: Sequence[LocalKind] = (
-    # 2 bits for each number would be 1 / 4 and 28. Blocks of 32: on average half of one is spare.
+    # Blocks of 32: on average half of one is spare.
     LocalKind("exact", 0, 0, math.inf, 0.320, _linear),
     LocalKind("rabitq", 1 / 8, 16, 204_000, 0.022, _linear),
     LocalKind("ivf-rabitq", 1 / 8, 16, 34_000, 0.0012, _root, lists=True, spare=16),
     LocalKind("ivf-sq8", 1, 8, 39_000, 0.0025, _root, lists=True),
     LocalKind("hnsw-sq8", 1, 4 * 32 + 16, 750, 0.00047, _log),
 )
+
+_TWO_BITS = {
+    "rabitq": {"per_dim": 1 / 4, "fixed": 28, "added": 3_900, "search": 0.043},
+    "ivf-rabitq": {"per_dim": 1 / 4, "fixed": 28, "added": 2_700, "search": 0.0016},
+}
+"""What is other where a machine has the memory for codes of 2 bits."""
 
 _TRAINING = 60.0
 """Seconds of one core to find 2048 lists; twice as many take four times as long."""
@@ -161,7 +169,14 @@ def database_bytes(load: Load) -> float:
     looked_up = sum(len(key) + 11 + _width(value) for key, _, value in entries(load.payload))
     points = 1.04 * (36 + asset + text) + 27 + (8.5 + 1.2 * asset)
     ledger = (187 + 1.22 * asset) + (10 + 1.2 * asset) + (78 + 1.23 * asset)
-    return load.items * (points + 1.13 * looked_up + ledger + 16 * len(load.dims))
+    each = points + 1.13 * looked_up + ledger + _words_bytes(load.payload) + 16 * len(load.dims)
+    return load.items * each
+
+
+def _words_bytes(payload: Payload) -> float:
+    """What the search by words keeps of one point: its words, and where each of them occurs."""
+    found = words_of(payload)
+    return 1.04 * (len(" ".join(found.held).encode()) + 20) + 4.5 * found.size if found else 0.0
 
 
 def _width(value: object) -> int:
@@ -173,8 +188,16 @@ def _width(value: object) -> int:
     return 8 if isinstance(value, float) else (int(str(value)).bit_length() + 8) // 8
 
 
+def fitted(kind: LocalKind, items: int, dim: int, ram: int) -> LocalKind:
+    """What `auto` builds of this kind on a machine with so many bytes of RAM."""
+    if kind.name in _TWO_BITS and has_two_bits(items, dim, ram):
+        return replace(kind, **_TWO_BITS[kind.name])
+    return kind
+
+
 def _local(kind: LocalKind, load: Load, machine: Machine) -> Estimate:
     dim = next(iter(load.dims.values()))
+    kind = fitted(kind, load.items, dim, machine.ram)
     index, scale = index_bytes(kind, load.items, dim), dim / 768
     view = _VIEW * load.items * (1 + len(load.dims))
     # The exact scan is fast only over vectors in memory; the others read some hundred of them.

@@ -71,12 +71,17 @@ def lists_of(kind: IndexKind, rows: int) -> int:
 
 
 def factory(kind: IndexKind, rows: int, dim: int) -> str:
-    """FAISS's description of the index. Codes of 2 bits take half as much again as is held."""
-    bits = "2" if rows * (dim / 4 + 30) < _memory() / 4 else ""
+    """FAISS's description of the index."""
+    bits = "2" if has_two_bits(rows, dim, _memory()) else ""
     codes = {"rabitq": f"RaBitQfs{bits}", "sq8": "SQ8"}
     if kind == "hnsw-sq8":
         return f"HNSW{_LINKS}_SQ8"
     return f"IVF{lists_of(kind, rows)},{codes[kind.removeprefix('ivf-')]}"
+
+
+def has_two_bits(rows: int, dim: int, memory: int) -> bool:
+    """Whether RaBitQ codes are of 2 bits, not 1: in a quarter of the memory, in bytes."""
+    return rows * (dim / 4 + 30) < memory / 4
 
 
 def _cores() -> int:

@@ -20,6 +20,7 @@ from indexer.sizing import (
     Machine,
     database_bytes,
     estimates,
+    fitted,
     index_bytes,
     lists,
     payload_bytes,
@@ -81,20 +82,23 @@ def test_a_local_collection_is_as_large_as_estimated(tmp_path: Path, load: Load)
     assert raw == pytest.approx(raw_bytes(load), rel=0.02)
 
 
-FACTORIES = {"rabitq": "IVF1,RaBitQfs", "ivf-rabitq": "IVF{},RaBitQfs", "ivf-sq8": "IVF{},SQ8",
-             "hnsw-sq8": "HNSW16,SQ8"}  # fmt: skip
+FACTORIES = {"rabitq": "IVF1,RaBitQfs{bits}", "ivf-rabitq": "IVF{lists},RaBitQfs{bits}",
+             "ivf-sq8": "IVF{lists},SQ8", "hnsw-sq8": "HNSW16,SQ8"}  # fmt: skip
 
 
 @pytest.mark.parametrize("kind", LOCAL[1:], ids=lambda kind: kind.name)
-@pytest.mark.parametrize("dim", [64, 256])
-def test_an_index_is_as_large_as_estimated(kind: LocalKind, dim: int) -> None:
+@pytest.mark.parametrize(("dim", "ram", "bits"), [(64, 0, ""), (256, 0, ""), (256, 2**40, "2")])
+def test_an_index_is_as_large_as_estimated(kind: LocalKind, dim: int, ram: int, bits: str) -> None:
     require_part(find_spec("faiss") is not None, "faiss")
     import faiss
 
     items = 20_000
+    kind = fitted(kind, items, dim, ram)
     vectors = np.random.default_rng(0).normal(size=(items, dim)).astype(np.float32)
     index = faiss.index_factory(
-        dim, FACTORIES[kind.name].format(lists(items)), faiss.METRIC_INNER_PRODUCT
+        dim,
+        FACTORIES[kind.name].format(lists=lists(items), bits=bits),
+        faiss.METRIC_INNER_PRODUCT,
     )
     index.train(vectors)
     index.add(vectors)
