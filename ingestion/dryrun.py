@@ -62,7 +62,7 @@ def plan(
     """
     options = options or IngestOptions()
     if collection is not None:
-        check_fits(encoder, collection, options.needs)
+        check_fits(encoder.info, collection, options.needs)
     planner = _Planner(Fingerprints.of(encoder.info, options), options)
     for group in grouped(items, GROUP):
         known = collection.ledger.get([item.asset for item in group]) if collection else {}

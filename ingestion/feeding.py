@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from indexer.ledger import Ledger
+from ingestion.engine import Engine
 from ingestion.items import Item
 from ingestion.jobs import Job, Standing
 from ingestion.options import Fingerprints, IngestOptions
@@ -18,14 +19,13 @@ GROUP = 256  # files looked up at a time
 
 @dataclass
 class FeedStage:
-    """Lists items and passes on those that are new or changed; `elsewhere` is to be fetched."""
+    """Lists items, and has the engine do those that are new or changed."""
 
     items: Iterable[Item]
     ledger: Ledger
     current: Fingerprints
     options: IngestOptions
-    target: Pipe[Job]
-    elsewhere: Pipe[Job]
+    target: Engine
     news: Pipe[News]
 
     def run(self) -> None:
@@ -37,8 +37,7 @@ class FeedStage:
             left = [pair[1] for pair in standings if not self._wants(*pair)]
             self.news.put(Listed(len(jobs), len(left), left.count("failed before")))
             for job in wanted:
-                (self.elsewhere if job.is_elsewhere else self.target).put(job)
-        self.elsewhere.finish()
+                self.target.put(job)
         self.target.finish()
 
     def _wants(self, job: Job, standing: Standing) -> bool:

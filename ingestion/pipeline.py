@@ -1,37 +1,24 @@
 """Items into a collection: list -> read and decode -> encode -> write, all at the same time."""
 
-import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
-from contextlib import suppress
+from functools import partial
 
-from encoders import (
-    Encoder,
-    EncoderMismatch,
-    InvalidInput,
-    Modality,
-    Pixels,
-    RGBImage,
-    Use,
-    require_same,
-)
+from encoders import Encoder, EncoderInfo, EncoderMismatch, Modality, require_same
 from indexer.base import Collection
-from ingestion.crew import Crew
-from ingestion.decoding import Decoder
-from ingestion.encoding import Encoded, EncodeStage, Message, Staged
+from ingestion.engine import Engine, LocalEngine
 from ingestion.errors import IngestError
 from ingestion.feeding import FeedStage
-from ingestion.fetching import FETCHERS, FetchStage, Spool
 from ingestion.items import Item
-from ingestion.jobs import Job
-from ingestion.messages import Setup
 from ingestion.options import Fingerprints, IngestOptions
 from ingestion.patience import Patience
-from ingestion.pipes import Finished, Pipe, Stopped, Window
-from ingestion.progress import FileEvent, Meter, Meters, News, Progress, Tally
+from ingestion.pipes import Finished, Pipe, Stopped
+from ingestion.progress import FileEvent, News, Progress, Tally
+from ingestion.threads import Threads
 from ingestion.writing import WriteStage
 
 TICK = 0.25  # seconds between snapshots when no file is finished
+MakeEngine = Callable[[Collection, IngestOptions, Patience], Engine]
 
 
 def ingest(
@@ -47,108 +34,83 @@ def ingest(
     Raises `EncoderMismatch` or `IngestError` at the call, and while iterating whatever ends the
     job: `EncodingStopped` and the errors of `indexer`.
     """
-    options = options or IngestOptions()
-    check_fits(encoder, collection, options.needs)
-    return _Pipeline(items, encoder, collection, options).run()
+    make = partial(LocalEngine, encoder)
+    return ingest_by(make, items, encoder.info, collection, options or IngestOptions())
+
+
+def ingest_by(
+    make: MakeEngine,
+    items: Iterable[Item],
+    info: EncoderInfo,
+    collection: Collection,
+    options: IngestOptions,
+) -> Generator[Progress]:
+    """As `ingest`, with the engine that `make` gives, whose encoder `info` tells of."""
+    check_fits(info, collection, options.needs)
+    return _Pipeline(make, items, info, collection, options).run()
 
 
 def check_fits(
-    encoder: Encoder, collection: Collection, needs: frozenset[Modality] = IngestOptions.needs
+    info: EncoderInfo, collection: Collection, needs: frozenset[Modality] = IngestOptions.needs
 ) -> None:
     """Raises `EncoderMismatch` or `IngestError` where an encoder cannot fill a collection.
 
     `needs` are the towers that what is ingested takes.
     """
     schema = collection.schema
-    require_same(schema.fingerprint, encoder.info.fingerprint, f"the collection {collection.name}")
-    for tower in sorted(needs - encoder.info.modalities):
+    require_same(schema.fingerprint, info.fingerprint, f"the collection {collection.name}")
+    for tower in sorted(needs - info.modalities):
         raise IngestError(
-            f"the encoder {encoder.info.name} is loaded without its {tower} tower: set `towers` to "
+            f"the encoder {info.name} is loaded without its {tower} tower: set `towers` to "
             f"{tower!r} or to 'both' (--towers, POLYLENS_TOWERS), if it has one"
         )
-    made = {name: encoder.info.vectors.get(name) for name in schema.vectors}
+    made = {name: info.vectors.get(name) for name in schema.vectors}
     if made != dict(schema.vectors):
         raise EncoderMismatch(
             f"the collection {collection.name} holds vectors {dict(schema.vectors)}, "
-            f"and the encoder {encoder.info.name} makes {dict(encoder.info.vectors)}"
+            f"and the encoder {info.name} makes {dict(info.vectors)}"
         )
 
 
 class _Pipeline:
     def __init__(
         self,
+        make: MakeEngine,
         items: Iterable[Item],
-        encoder: Encoder,
+        info: EncoderInfo,
         collection: Collection,
         options: IngestOptions,
     ) -> None:
-        workers = options.workers
         self._total = len(items) if isinstance(items, Sized) else None
         self._tally = Tally()
-        self._errors: list[BaseException] = []
-        self._window = Window(options.window_bytes)
         self._patience = Patience()
-        self._spool = Spool(options.limits.max_fetched_bytes)
-        self._remote: Pipe[Job] = Pipe(4 * workers)
-        self._jobs: Pipe[Job] = Pipe(4 * workers, producers=1 + FETCHERS)
-        self._messages: Pipe[Message] = Pipe(4096, producers=workers)
-        self._encoded: Pipe[Encoded | Staged] = Pipe(1024)
         self._news: Pipe[News] = Pipe(1024)
-        self._meters = Meters(Meter(workers), Meter(), Meter())
-        preprocess = encoder.preprocess if "image" in options.needs else _refuse_pictures
-        self._crew = Crew(Setup(preprocess, options.limits, options.video))
-        self._decoder = Decoder(
-            encoder.info, collection, options, self._window, self._meters.decode, self._patience
-        )
+        self._engine = make(collection, options, self._patience)
+        self._meters = self._engine.meters
         feed = FeedStage(
             items,
             collection.ledger,
-            Fingerprints.of(encoder.info, options),
+            Fingerprints.of(info, options),
             options,
-            self._jobs,
-            self._remote,
+            self._engine,
             self._news,
         )
-        fetch = FetchStage(self._spool, self._remote, self._jobs)
-        encode = EncodeStage(
-            encoder,
-            tuple(collection.schema.vectors),
-            options.batch_size or encoder.info.batch_size,
-            self._window,
-            self._messages,
-            self._encoded,
-            self._meters.encode,
-        )
         write = WriteStage(
-            collection, self._encoded, self._news, self._meters.write, self._patience
+            collection, self._engine.encoded, self._news, self._meters.write, self._patience
         )
-        self._stages = [
-            feed.run,
-            *[fetch.run] * FETCHERS,
-            *[self._decode] * workers,
-            encode.run,
-            write.run,
-        ]
+        self._threads = Threads([feed.run, *self._engine.stages, write.run], self._stop)
 
     def run(self) -> Generator[Progress]:
         """Snapshots to the last; see `ingest`."""
         self._start = time.perf_counter()
-        self._spool.open()
-        threads = [
-            threading.Thread(target=self._guard, args=(stage,), daemon=True)
-            for stage in self._stages
-        ]
-        for thread in threads:
-            thread.start()
+        self._engine.open()
+        self._threads.start()
         try:
             yield from self._watch()
         finally:
-            self._stop()
-            for thread in threads:
-                thread.join()
-            self._spool.close()
-        if self._errors:
-            raise self._errors[0]
+            self._threads.end()
+            self._engine.close()
+        self._threads.check()
         yield self._snapshot(final=True)
 
     def _watch(self) -> Iterator[Progress]:
@@ -161,33 +123,8 @@ class _Pipeline:
             if event is not None or news is None:
                 yield self._snapshot(event)
 
-    def _decode(self) -> None:
-        """One thread of the first stage."""
-        with self._crew.helper() as helper, suppress(Finished):
-            while True:
-                job = self._jobs.get()
-                start = time.perf_counter()
-                for message in self._decoder.decode(job, helper):
-                    self._meters.decode.add(0, time.perf_counter() - start)
-                    self._messages.put(message)
-                    start = time.perf_counter()
-                self._spool.release(job)
-                self._meters.decode.add(1, time.perf_counter() - start)
-        self._messages.finish()
-
-    def _guard(self, stage: Callable[[], None]) -> None:
-        """Run a stage; if it breaks, the whole pipeline stops and says why."""
-        try:
-            stage()
-        except Stopped:
-            return
-        except BaseException as error:  # noqa: BLE001 - raised again in the caller's thread
-            self._errors.append(error)
-            self._stop()
-
     def _stop(self) -> None:
-        pipes = (self._remote, self._jobs, self._messages, self._encoded, self._news)
-        for part in (*pipes, self._window, self._patience, self._crew):
+        for part in (self._engine, self._news, self._patience):
             part.stop()
 
     def _snapshot(self, event: FileEvent | None = None, final: bool = False) -> Progress:
@@ -209,8 +146,3 @@ class _Pipeline:
             final=final,
             report=report if final else None,
         )
-
-
-def _refuse_pictures(image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG001
-    """Stands for the image tower of an encoder that is there for texts alone."""
-    raise InvalidInput("this encoder is loaded for texts alone")

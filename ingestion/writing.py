@@ -8,7 +8,7 @@ from functools import partial
 from indexer.base import AssetWrite, Collection, point_id
 from indexer.errors import InvalidPoint
 from ingestion.encoding import Encoded, Staged
-from ingestion.jobs import Job, Outcome
+from ingestion.jobs import Outcome
 from ingestion.patience import Patience
 from ingestion.pipes import Finished, Pipe
 from ingestion.progress import FileEvent, Meter, News, Settled
@@ -26,7 +26,7 @@ class WriteStage:
     news: Pipe[News]
     meter: Meter
     patience: Patience
-    _refusals: dict[Job, str] = field(default_factory=dict)
+    _refusals: dict[str, str] = field(default_factory=dict)
 
     def run(self) -> None:
         """Until the source is finished."""
@@ -62,7 +62,7 @@ class WriteStage:
         try:
             self.patience(lambda: self.collection.stage(staged.points))
         except InvalidPoint as error:
-            self._refusals.setdefault(staged.job, str(error))
+            self._refusals.setdefault(staged.job.item.asset, str(error))
         return []
 
     def _commit(self, batch: Sequence[Encoded]) -> list[Encoded]:
@@ -80,7 +80,7 @@ class WriteStage:
         return noted
 
     def _checked(self, one: Encoded) -> Encoded:
-        refusal = self._refusals.pop(one.outcome.job, "")
+        refusal = self._refusals.pop(one.outcome.job.item.asset, "")
         return _refused(one, refusal) if refusal else one
 
     def _write(self, batch: Sequence[Encoded]) -> None:
