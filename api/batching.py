@@ -15,6 +15,7 @@ from api.patience import PATIENCE
 from api.turns import Turns
 from encoders import Encoder, EncoderInfo, InvalidInput, Pixels, Preprocess, RGBImage, Vectors
 from encoders.base import Ability
+from encoders.turns import EncoderInTurns
 from encoders.workers import WorkerEncoder
 
 Rows = dict[str, NDArray[np.float32]]
@@ -51,9 +52,9 @@ class BatchingEncoder:
         return self._encoder.info
 
     @property
-    def bulk(self) -> "BulkEncoder":
+    def bulk(self) -> "EncoderInTurns":
         """The same encoder for work in bulk, beside queries."""
-        return BulkEncoder(self._encoder, self._device)
+        return EncoderInTurns(self._encoder, self._device)
 
     @property
     def waiting(self) -> int:
@@ -124,33 +125,6 @@ class BatchingEncoder:
         if not rows:
             return {name: np.empty((0, dim), np.float32) for name, dim in names.items()}
         return {name: np.stack([row[name] for row in rows]) for name in rows[0]}
-
-
-class BulkEncoder:
-    """Waits for its turn however long, a batch at a time; takes no place in a queue of queries."""
-
-    def __init__(self, encoder: Encoder, device: AbstractContextManager[Any]) -> None:
-        self._encoder = encoder
-        self._device = device
-
-    @property
-    def info(self) -> EncoderInfo:
-        return self._encoder.info
-
-    @property
-    def preprocess(self) -> Preprocess:
-        return self._encoder.preprocess
-
-    def encode_texts(self, texts: Sequence[str]) -> Vectors:
-        with self._device:
-            return self._encoder.encode_texts(texts)
-
-    def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
-        with self._device:
-            return self._encoder.encode_pixels(pixels, normalize=normalize)
-
-    def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
-        return self.encode_pixels([self.preprocess(image) for image in images], normalize=normalize)
 
 
 class _Recent:
