@@ -1,13 +1,14 @@
 """A bulk ingestion of one installation: what the command line and the jobs over HTTP do."""
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING
 
 from api.census import Census
 from api.installation import Installation
-from encoders import BOTH, Modality
+from encoders import BOTH, EncoderInfo, Modality
 from indexer import Collection, LedgerRow
 from ingestion import (
     IngestOptions,
@@ -33,6 +34,7 @@ from ingestion.estimate import estimated_seconds
 if TYPE_CHECKING:
     from api.captions import Captioned, Captioner
 
+Work = Callable[[Collection, IngestOptions], Generator[Progress]]
 TRIES = 3  # at adding up, while others write
 
 
@@ -83,20 +85,14 @@ class Bulk:
 
         Raises what `ingest` and the sources raise, and at the first step.
         """
-        items = self._items()
-        collection = self._installation.open_or_create(self.name)
-        encoder = self._installation.encoder(collection)
-        for source in self._sources:
-            if source.root is not None:
-                self._installation.roots.add(source.root)
-        uris = [source.uri for source in self._sources]
-        journal = Journal(self._installation.settings.data)
-        with journal.begin(self.name, uris, _told(self._options), encoder.info.name) as job:
-            self.job = job.id
-            for step in job.noted(ingest(items, encoder, collection, self._options)):
-                if step.final and step.points:
-                    self._compare(collection)
-                yield step
+        items, polylens = self._items(), self._installation
+        existing = polylens.existing(self.name)
+        if polylens.settings.engine == "ray":
+            with polylens.fleet(existing) as fleet:
+                yield from self._run(fleet.info, existing, partial(fleet.ingest, items))
+        else:
+            encoder = polylens.encoder(existing)
+            yield from self._run(encoder.info, existing, partial(ingest, items, encoder))
 
     def carry_out(self, job: Running, census: Census) -> Generator[Progress]:
         """The same for a job of the queue, into a collection that must still be there."""
@@ -137,6 +133,23 @@ class Bulk:
             if found.collection_points == found.ledger_points:
                 break
         return found
+
+    def _run(
+        self, info: EncoderInfo, existing: Collection | None, work: Work
+    ) -> Generator[Progress]:
+        """See `run`; `info` is of the encoder that `work` uses."""
+        collection = existing or self._installation.create(self.name, info)
+        for source in self._sources:
+            if source.root is not None:
+                self._installation.roots.add(source.root)
+        uris = [source.uri for source in self._sources]
+        journal = Journal(self._installation.settings.data)
+        with journal.begin(self.name, uris, _told(self._options), info.name) as job:
+            self.job = job.id
+            for step in job.noted(work(collection, self._options)):
+                if step.final and step.points:
+                    self._compare(collection)
+                yield step
 
     def _compare(self, collection: Collection) -> None:
         """Note what looks the same, now that there is more or less of it."""

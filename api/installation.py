@@ -4,13 +4,13 @@ import logging
 import threading
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from api.batcher import Timed
 from api.batching import BatchingEncoder
 from api.roots import Roots
 from api.settings import Settings, Towers
-from encoders import BOTH, LoadOptions, Modality, RGBImage, load_encoder
+from encoders import BOTH, EncoderInfo, LoadOptions, Modality, RGBImage, load_encoder
 from indexer import (
     Collection,
     Hit,
@@ -25,6 +25,9 @@ from indexer import (
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Searcher
 from retrieval.classify import ClassifierCache, Probes
+
+if TYPE_CHECKING:
+    from ingestion.cluster import Fleet
 
 TOWERS: dict[Towers, frozenset[Modality]] = {
     "image": frozenset({"image"}),
@@ -130,8 +133,15 @@ class Installation:
 
         Loaded once; raises what `load_encoder` raises.
         """
-        name = self.settings.encoder or (collection and collection.schema.encoder)
-        return self._load(name or DEFAULT_ENCODER)
+        return self._load(self._encoder_of(collection))
+
+    def fleet(self, collection: Collection | None = None) -> "Fleet":
+        """The same encoder in the actors of a Ray cluster; raises `IngestError`."""
+        from ingestion.cluster import open_fleet, refuse_local
+
+        refuse_local(self.store)
+        name = self._encoder_of(collection)
+        return open_fleet(name, self._load_options(), self.settings.ray_address)
 
     def collection(self) -> Collection | None:
         """The one of the settings, where there is one."""
@@ -148,9 +158,12 @@ class Installation:
         except UnknownCollection:
             return None
 
-    def create(self, name: str) -> Collection:
-        """A new collection for `encoder()`; raises `CollectionExists`."""
-        info = self.encoder().info
+    def create(self, name: str, info: EncoderInfo | None = None) -> Collection:
+        """A new collection for the encoder of that `info`, or `encoder()`.
+
+        Raises `CollectionExists`.
+        """
+        info = info or self.encoder().info
         schema = Schema(info.vectors, encoder=info.name, fingerprint=info.fingerprint)
         return self.store.create(name, schema)
 
@@ -171,16 +184,22 @@ class Installation:
     def _load(self, name: str) -> BatchingEncoder:
         with self._loading:
             if name not in self._encoders:
-                options = LoadOptions(
-                    device=self.settings.device,
-                    dtype=self.settings.dtype,
-                    towers=self._towers,
-                    compile=self.settings.compile,
-                )
                 self._encoders[name] = BatchingEncoder(
-                    load_encoder(name, options), self.settings.batching, self.timed
+                    load_encoder(name, self._load_options()), self.settings.batching, self.timed
                 )
             return self._encoders[name]
+
+    def _encoder_of(self, collection: Collection | None) -> str:
+        own = collection.schema.encoder if collection else None
+        return self.settings.encoder or own or DEFAULT_ENCODER
+
+    def _load_options(self) -> LoadOptions:
+        return LoadOptions(
+            device=self.settings.device,
+            dtype=self.settings.dtype,
+            towers=self._towers,
+            compile=self.settings.compile,
+        )
 
 
 def _qdrant_options(settings: Settings) -> QdrantOptions:

@@ -171,6 +171,15 @@ class Settings(BaseSettings):
         False, description="Look at no frames of videos but key frames: many times faster."
     )
 
+    engine: Literal["local", "ray"] = Field(
+        "local", description="What `polylens ingest` runs on: this machine, or a Ray cluster."
+    )
+    ray_address: str | None = Field(
+        None,
+        description="Ray cluster to join, e.g. auto or 10.0.0.1:6379; by default one of this "
+        "machine alone is started for each job.",
+    )
+
     near_duplicates: bool = Field(
         True,
         description="Compare what looks the same after each ingestion, and record it as "

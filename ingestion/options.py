@@ -44,9 +44,9 @@ class VideoOptions:
     keyframes: bool = False
 
 
-def default_workers() -> int:
-    """Decoding processes: one a core, to 16."""
-    return min(os.cpu_count() or 1, 16)
+def default_workers(shares: int = 1) -> int:
+    """Decoding processes: one a core, to 16, for each of so many that share this machine."""
+    return max(1, min((os.cpu_count() or 1) // shares, 16))
 
 
 @dataclass(frozen=True)

@@ -89,6 +89,12 @@ class Meter:
             self._busy += seconds
 
     @property
+    def sums(self) -> tuple[int, float]:
+        """What was done, and for how many seconds all threads together were busy with it."""
+        with self._lock:
+            return self._count, self._busy
+
+    @property
     def rate(self) -> float:
         """Per second, all threads together."""
         with self._lock:

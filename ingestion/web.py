@@ -34,6 +34,10 @@ class Web:
             max_connections=64, max_keepalive_connections=16, network_backend=_Guarded(reach)
         )
 
+    def __reduce__(self) -> tuple[type["Web"], tuple[Reach]]:
+        """In another process it has connections of its own."""
+        return type(self), (self._reach,)
+
     def copy(self, url: str, target: IO[bytes], max_bytes: int) -> None:
         """Write what is there; raises `MediaError`, `NotAllowed` where it may not be asked."""
         with self._answer(url) as answer:

@@ -53,6 +53,7 @@ def ingest(
     collection: CollectionName = None,
     encoder: EncoderName = None,
     device: Device = None,
+    engine: flags.EngineName = None,
     towers: TowersFlag = None,
     more: More = None,
 ) -> None:
@@ -81,6 +82,7 @@ def ingest(
         collection=collection,
         encoder=encoder,
         device=device,
+        engine=engine,
         towers=towers,
         fetch_hosts=fetch_hosts,
         video_frames=video_frames,

@@ -1,6 +1,6 @@
 """Flags of `polylens ingest` alone, in the panels of its help."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -96,6 +96,14 @@ KeyFrames = Annotated[
         "--video-keyframes",
         help="Look at key frames alone: many times faster, fewer moments.",
         rich_help_panel=_VIDEOS,
+    ),
+]
+
+EngineName = Annotated[
+    Literal["local", "ray"] | None,
+    typer.Option(
+        "--engine",
+        help="Work on this machine, or on a Ray cluster (--set ray_address=...) into Qdrant.",
     ),
 ]
 

@@ -85,7 +85,7 @@ def serve(lanes: list[Connection]) -> None:
     except (EOFError, OSError):
         return
     except Exception as error:  # noqa: BLE001 - told to whoever asked
-        send(lanes[0], _portable(error))
+        send(lanes[0], portable(error))
         return
     device = threading.Lock()
     threads = [threading.Thread(target=_answer, args=(lane, encoder, device)) for lane in lanes]
@@ -113,7 +113,7 @@ def _perform(encoder: Encoder, call: Call, device: threading.Lock) -> object:
     except Exception as error:  # noqa: BLE001 - told to whoever asked
         if is_fatal(error):
             os._exit(1)  # a new process gets on with the device; this one never will
-        return _portable(error)
+        return portable(error)
 
 
 def is_fatal(error: Exception) -> bool:
@@ -123,7 +123,7 @@ def is_fatal(error: Exception) -> bool:
     return type(error).__name__ == "AcceleratorError" or "CUDA error" in str(error)
 
 
-def _portable(error: Exception) -> Exception:
+def portable(error: Exception) -> Exception:
     """The error itself if it survives the way, else one of the same words."""
     try:
         pickle.loads(pickle.dumps(error))  # noqa: S301

@@ -1,0 +1,140 @@
+"""What an actor does: the local engine, for one group of files after another."""
+
+import pickle
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import ray
+
+from encoders import (
+    EncoderError,
+    LoadOptions,
+    load_encoder,
+    require_same,
+)
+from encoders.base import EncoderInfo
+from encoders.turns import EncoderInTurns
+from encoders.workers.process import portable
+from indexer.base import Schema
+from ingestion.cluster.desk import Asking
+from ingestion.encoding import Encoded, Staged
+from ingestion.engine import LocalEngine
+from ingestion.errors import EncodingStopped, IngestError
+from ingestion.jobs import Job
+from ingestion.options import IngestOptions, default_workers
+from ingestion.patience import Patience
+from ingestion.pipes import Finished, Stopped
+from ingestion.threads import Threads
+
+TRIES = 4  # at a group, whose actor dies each time
+LANES = 2  # groups at a time: one is decoded while the other's last files are encoded
+
+
+@dataclass(frozen=True)
+class Orders:
+    """What all actors of a job are told. `desk` is the actor to ask; up to `neighbours` of them
+    share a machine."""
+
+    encoder: str
+    load: LoadOptions
+    name: str
+    schema: Schema
+    options: IngestOptions
+    desk: Any
+    neighbours: int
+
+
+@dataclass(frozen=True)
+class Done:
+    """A group whose files are finished, and how busy the stages were with it."""
+
+    number: int
+    encoded: Sequence[Encoded]
+    decode: tuple[int, float]
+    encode: tuple[int, float]
+
+
+class Worker:
+    """Called with the groups of a `Batch`, from up to `LANES` threads."""
+
+    def __init__(self, orders: Orders) -> None:
+        self._desk = orders.desk
+        self._asking = Asking(orders.desk, orders.name, orders.schema)
+        workers = default_workers(orders.neighbours * LANES)
+        self._options = replace(orders.options, workers=workers)
+        self._fault: Exception | None = None
+        self._engines: set[LocalEngine] = set()
+        try:
+            encoder = load_encoder(orders.encoder, orders.load)
+            require_same(orders.schema.fingerprint, encoder.info.fingerprint, orders.name)
+            self._encoder = EncoderInTurns(encoder, threading.Lock())
+        except Exception as error:  # noqa: BLE001 - told to the driver
+            self._fault = portable(error)
+        threading.Thread(target=self._stop, daemon=True).start()
+
+    def __call__(self, batch: dict[str, Any]) -> dict[str, list[bytes]]:
+        """Packed groups to packed `Done`, or to the exception that ended it."""
+        return {"done": [pickle.dumps(self._outcome(group)) for group in batch["group"]]}
+
+    def _outcome(self, group: bytes) -> Done | Exception:
+        if self._fault is not None:
+            return self._fault
+        try:
+            return self._done(*pickle.loads(group))  # noqa: S301 - the driver's
+        except (EncoderError, IngestError, Stopped) as error:
+            return portable(error)
+
+    def _done(self, number: int, jobs: Sequence[Job]) -> Done:
+        if ray.get(self._desk.tried.remote(number)) > TRIES:
+            among = f"{jobs[0].item.asset} to {jobs[-1].item.asset}" if jobs else "nothing"
+            raise EncodingStopped(f"what encodes these died of it {TRIES} times: {among}")
+        engine = LocalEngine(self._encoder, self._asking.collection, self._options, Patience())
+
+        def feed() -> None:
+            for job in jobs:
+                engine.put(job)
+            engine.finish()
+
+        threads = Threads([feed, *engine.stages], engine.stop)
+        self._engines.add(engine)
+        engine.open()
+        threads.start()
+        try:
+            encoded = self._collected(engine)
+        finally:
+            self._engines.discard(engine)
+            threads.end()
+            engine.close()
+        threads.check()
+        if len(encoded) < len(jobs):
+            raise Stopped
+        return Done(number, encoded, engine.meters.decode.sums, engine.meters.encode.sums)
+
+    def _collected(self, engine: LocalEngine) -> list[Encoded]:
+        found: list[Encoded] = []
+        while True:
+            try:
+                one = engine.encoded.get()
+            except (Finished, Stopped):
+                return found
+            if isinstance(one, Staged):
+                self._asking.keep(one)
+            else:
+                found.append(one)
+
+    def _stop(self) -> None:
+        """Once the driver wants no more, give up what is being done."""
+        ray.get(self._desk.closed.remote())
+        self._fault = EncodingStopped("the job was stopped")
+        for engine in list(self._engines):
+            engine.stop()
+
+
+def info_of(encoder: str, options: LoadOptions) -> EncoderInfo | Exception:
+    """What an encoder says of itself where it is loaded; the exception where it cannot be."""
+    try:
+        return load_encoder(encoder, options).info
+    except Exception as error:  # noqa: BLE001 - told to the driver
+        return portable(error)

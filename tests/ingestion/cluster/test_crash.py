@@ -1,0 +1,74 @@
+"""A driver killed at random moments: a rerun ends where an uninterrupted run would have."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from encoders.fake import FakeEncoder
+from indexer import Collection, LocalCollection
+from ingestion import ingest, walk
+from ingestion.cluster.fleet import Fleet
+from tests import media as make
+from tests.indexer.qdrant.loopback import Loopback
+from tests.ingestion.cluster.conftest import store_at
+from tests.ingestion.cluster.driver import OPTIONS
+from tests.ingestion.cluster.test_engine import rows, run, stored
+from tests.ingestion.conftest import schema_of
+from tests.ingestion.test_staging import save_long_video
+
+COUNT = 64  # files
+
+
+def fill(folder: Path) -> None:
+    make.save_pictures(folder, COUNT - 4)
+    (folder / "00030x.jpg").write_bytes(b"broken")
+    make.save_video(folder / "00020v.mp4", make.frames(["red", "lime", "blue"], each=60))
+    save_long_video(folder / "00001w.mp4")
+    save_long_video(folder / "00002w.ts")
+
+
+def kill_at_random(seed: int, arguments: list[str]) -> int:
+    """Kill a driver between two of the files, or before or after all; how many it told of."""
+    chance = random.Random(seed)
+    command = [sys.executable, "-m", "tests.ingestion.cluster.driver", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "started\n"
+        told = chance.randrange(COUNT)
+        for _ in range(told):
+            process.stdout.readline()
+        time.sleep(chance.uniform(0, 0.1))
+        process.kill()
+    return told
+
+
+@pytest.mark.parametrize(
+    "seed", [2, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 3, 4, 5))]
+)
+def test_killed_at_a_random_moment(
+    seed: int,
+    two: Fleet,
+    address: str,
+    server: Loopback,
+    collection: LocalCollection,
+    media: Path,
+    tmp_path: Path,
+) -> None:
+    fill(media)
+    run(ingest(walk(media), FakeEncoder(), collection, OPTIONS))
+    server.reset()
+    data = tmp_path / "remote"
+    store_at(server, data).create("photos", schema_of(FakeEncoder())).ledger.counts()
+    told = kill_at_random(seed, [address, server.url, str(data), str(media)])
+    store = store_at(server, data)
+    remote: Collection = store.open("photos")
+    survivors = remote.ledger.counts()
+    print(f"seed {seed}: killed after {told} of {COUNT} files; ledger: {survivors}")
+    run(two.ingest(walk(media), remote, OPTIONS))
+    assert stored(remote) == stored(collection)
+    assert rows(remote) == rows(collection)
+    store.close()
