@@ -7,7 +7,7 @@ for the order of magnitude, and sizes for a few percent.
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from indexer.base import Payload
@@ -132,10 +132,10 @@ LOCAL: Sequence[LocalKind] = (
 )
 
 _TWO_BITS = {
-    "rabitq": {"per_dim": 1 / 4, "fixed": 28, "added": 3_900, "search": 0.043},
-    "ivf-rabitq": {"per_dim": 1 / 4, "fixed": 28, "added": 2_700, "search": 0.0016},
+    "rabitq": LocalKind("rabitq", 1 / 4, 28, 3_900, 0.043, _linear),
+    "ivf-rabitq": LocalKind("ivf-rabitq", 1 / 4, 28, 2_700, 0.0016, _root, lists=True, spare=16),
 }
-"""What is other where a machine has the memory for codes of 2 bits."""
+"""These instead, where a machine has the memory for codes of 2 bits."""
 
 _TRAINING = 60.0
 """Seconds of one core to find 2048 lists; twice as many take four times as long."""
@@ -190,9 +190,7 @@ def _width(value: object) -> int:
 
 def fitted(kind: LocalKind, items: int, dim: int, ram: int) -> LocalKind:
     """What `auto` builds of this kind on a machine with so many bytes of RAM."""
-    if kind.name in _TWO_BITS and has_two_bits(items, dim, ram):
-        return replace(kind, **_TWO_BITS[kind.name])
-    return kind
+    return _TWO_BITS.get(kind.name, kind) if has_two_bits(items, dim, ram) else kind
 
 
 def _local(kind: LocalKind, load: Load, machine: Machine) -> Estimate:
