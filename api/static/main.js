@@ -189,10 +189,14 @@ function closed(index) {
   if (viewer.hits === grid.hits) grid.focus(index);
 }
 
-/** Open the hit that the address names, after a reload or through a shared link. */
-function restore() {
-  const index = grid.hits.findIndex((hit) => hit.id === visit.state.at);
-  if (index >= 0 && !viewer.open) viewer.show(visit.state.collection, grid.hits, index);
+/** Open the hit that the address names, after a reload or through a shared link; it may be further on. */
+async function restore() {
+  const { at, collection } = visit.state;
+  if (!at || viewer.open) return;
+  const index = grid.hits.findIndex((hit) => hit.id === at);
+  if (index >= 0) return viewer.show(collection, grid.hits, index);
+  const hit = await api.point(collection, at).catch(() => null); // it may be gone
+  if (hit && at === visit.state.at) viewer.show(collection, [hit], 0);
 }
 
 function back() {

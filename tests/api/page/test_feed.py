@@ -64,6 +64,25 @@ def test_one_comes_back_to_where_one_was(pictures: Page) -> None:
     assert abs(pictures.evaluate("scrollY") - before) < 200
 
 
+def test_the_address_of_a_picture_further_on(pictures: Page, album: Served) -> None:
+    every = album.client.get("/v1/collections/album/points?limit=200&kind=image").json()["points"]
+    last = max(every, key=lambda point: str(point["id"]))
+    pictures.goto(f"{album.url}/?at={last['id']}")
+    viewer = pictures.get_by_role("dialog")
+    expect(viewer.get_by_role("heading", name=last["payload"]["name"])).to_be_visible()
+    pictures.keyboard.press("Escape")
+    expect(viewer).to_be_hidden()
+    assert "at=" not in pictures.url
+
+
+def test_the_address_of_a_picture_that_is_gone(context: BrowserContext, album: Served) -> None:
+    page = watched(context, album.url, [])
+    with page.expect_response(re.compile("/points/0000")):
+        page.goto(f"{album.url}/?at=00000000-0000-0000-0000-000000000000")
+    expect(page.locator(".tile")).to_have_count(48)
+    expect(page.get_by_role("dialog")).to_be_hidden()
+
+
 def test_tiles_wait_in_grey(context: BrowserContext, album: Served) -> None:
     page = watched(context, album.url, [])
     held: list[Route] = []

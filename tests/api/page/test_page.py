@@ -47,7 +47,7 @@ def test_search_by_a_chosen_picture(page: Page) -> None:
     expect(page.get_by_role("img", name="Searching with mine.png")).to_be_visible()
     expect(page.locator(".tile .name").first).to_have_text("cyan.jpg")
     page.get_by_role("button", name="Remove the query image").click()
-    expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.get_by_role("heading", name="What do you remember?")).to_be_visible()
 
 
 def test_search_by_a_dropped_picture(page: Page) -> None:
