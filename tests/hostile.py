@@ -23,7 +23,15 @@ from tests import media
 
 SIZE = (256, 192)
 CUT = ".*(damaged|cut short|content is not an image|no video that can be read|without frames).*"
-IMAGES = {"JPEG": "jpg", "PNG": "png", "WEBP": "webp", "GIF": "gif", "TIFF": "tif", "BMP": "bmp"}
+IMAGES = {
+    "JPEG": "jpg",
+    "PNG": "png",
+    "WEBP": "webp",
+    "GIF": "gif",
+    "TIFF": "tif",
+    "BMP": "bmp",
+    "AVIF": "avif",
+}
 VIDEOS = ("mp4", "mkv", "ts")
 
 
