@@ -8,7 +8,7 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.api.chat.upstream import Upstream, upstream
 from tests.api.conftest import fill
-from tests.api.page.browsing import both_widths, search, settled, watched
+from tests.api.page.browsing import both_widths, grave_findings, search, settled, watched
 from tests.api.server import Served, serving
 
 
@@ -59,6 +59,7 @@ def test_the_results_are_shown_and_cited(asking: Page, behind: Upstream) -> None
     expect(answer.locator("p").first).to_have_text("It is the first, 1, not [9].")
     assert shown(behind) == 4
     expect(answer.locator(".sources img")).to_have_count(4)
+    assert grave_findings(asking) == []
     answer.get_by_role("button", name="Show picture 1").click()
     expect(asking.locator("#viewer h2")).to_have_text(first or "")
     asking.locator("#viewer").press("Escape")
