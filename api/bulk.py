@@ -1,6 +1,6 @@
 """A bulk ingestion of one installation: what the command line and the jobs over HTTP do."""
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from itertools import chain
@@ -100,7 +100,7 @@ class Bulk:
         encoder = self._installation.encoder(collection)
         job.describe([source.uri for source in self._sources], encoder.info.name)
         steps = ingest(self._items(), encoder.bulk, collection, self._options)
-        yield from job.noted(census.told(steps))
+        yield from self._compared(job.noted(census.told(steps)), collection)
 
     def tidied(self, *, prune: bool) -> int:
         """How many assets with points are gone; with `prune` they are forgotten.
@@ -146,10 +146,14 @@ class Bulk:
         journal = Journal(self._installation.settings.data)
         with journal.begin(self.name, uris, _told(self._options), info.name) as job:
             self.job = job.id
-            for step in job.noted(work(collection, self._options)):
-                if step.final and step.points:
-                    self._compare(collection)
-                yield step
+            yield from self._compared(job.noted(work(collection, self._options)), collection)
+
+    def _compared(self, steps: Iterable[Progress], collection: Collection) -> Generator[Progress]:
+        """The steps; before the last one, what was stored is compared with what looks the same."""
+        for step in steps:
+            if step.final and step.points:
+                self._compare(collection)
+            yield step
 
     def _compare(self, collection: Collection) -> None:
         """Note what looks the same, now that there is more or less of it."""

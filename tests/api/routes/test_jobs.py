@@ -18,7 +18,7 @@ from tests.api.processes import process
 from tests.api.routes.test_search import refused
 from tests.api.server import Served, serving
 from tests.ingestion.web_server import WebServer, web_server
-from tests.media import encoded, plain, save_pictures
+from tests.media import encoded, picture, plain, save_pictures
 
 JOBS = "/v1/collections/default/jobs"
 HERE = ["127.0.0.1"]
@@ -134,6 +134,16 @@ def test_a_rerun_does_what_is_new_and_forgets_what_is_gone(served: Served, folde
     assert ([job["id"] for job in older["jobs"]], older["next"]) == ([1], None)
     other = served.client.get("/v1/jobs", params={"collection": "other"}).json()
     assert other["jobs"] == []
+
+
+def test_what_looks_the_same_is_recorded(served: Served, folder: Path) -> None:
+    large = picture(0).resize((640, 480))
+    (folder / "large.jpg").write_bytes(encoded(large))
+    ended(served.client, submit(served.client, folder)["id"])
+    records = served.installation.store.open("default").scroll().records
+    copies = [one.payload for one in records if "duplicate_of" in one.payload]
+    assert [one["name"] for one in copies] == ["00000.jpg"]
+    assert copies[0]["duplicate_of"] == (folder / "large.jpg").as_uri()
 
 
 def test_failures_as_json_csv_and_json_lines(served: Served, folder: Path) -> None:
