@@ -3,6 +3,9 @@
 import os
 import shutil
 import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -159,17 +162,41 @@ def kill_an_actor() -> int:
     return 0
 
 
-def test_a_job_can_be_stopped_and_taken_up_again(
+def test_a_job_is_stopped_and_taken_up_again_and_a_file_kills_its_decoder(
     two: Fleet, remote: Collection, media: Path
 ) -> None:
-    make.save_pictures(media, 60)
+    make.save_pictures(media, 120)
+    deadly = save_long_video(media / "z.mp4", (640, 480))
     steps = two.ingest(walk(media), remote, OPTIONS)
     assert any(step.event for step in steps)
     steps.close()
     assert remote.count() == remote.ledger.points() > 0
-    report, _ = run(two.ingest(walk(media), remote, OPTIONS))
+    with ThreadPoolExecutor() as pool:
+        killed = pool.submit(kill_reader, deadly)
+        report, events = run(two.ingest(walk(media), remote, OPTIONS))
+    assert killed.result()
     assert report.unchanged > 0
-    assert remote.count() == remote.ledger.points() == 60
+    assert (report.failed, remote.count()) == (1, 120)
+    assert [(event.asset, event.reason) for event in events if event.status == "failed"] == [
+        (
+            deadly.as_uri(),
+            "the process decoding it was killed: it may take more memory than there is",
+        )
+    ]
+
+
+def kill_reader(path: Path, seconds: float = 60) -> bool:
+    """Kill the process that decodes a file, once there is one."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                is_decoder = b"ingestion.worker" in (folder / "cmdline").read_bytes()
+                if is_decoder and any(fd.readlink() == path for fd in (folder / "fd").iterdir()):
+                    os.kill(int(folder.name), signal.SIGKILL)
+                    return True
+        time.sleep(0.005)
+    return False
 
 
 def test_a_collection_in_local_files_is_refused(two: Fleet, collection: LocalCollection) -> None:
