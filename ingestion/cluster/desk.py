@@ -1,7 +1,7 @@
-"""Where the driver and the actors meet: an actor of its own, which keeps only what is on its way.
+"""Where the driver and the actors meet: an actor on the driver's machine.
 
-The actors reach neither the ledger nor the server: what they want to know of the collection they
-ask here, and the driver answers.
+It keeps only what is on its way. The other actors reach neither the ledger nor the server: what
+they want to know of the collection they ask here, and the driver answers.
 """
 
 import asyncio

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 from ray.data import ActorPoolStrategy
 from ray.exceptions import RayError
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from indexer.base import Collection
 from ingestion.cluster.desk import Desk
@@ -57,7 +58,8 @@ class RayEngine:
         self._seats = seats.count
         self._stopped = False
         self._begun = threading.Event()
-        self._desk: Any = ray.remote(num_cpus=0)(Desk).remote()
+        here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+        self._desk: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(Desk).remote()
         orders = Orders(
             fleet.name,
             fleet.load,

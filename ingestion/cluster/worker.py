@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import ray
+from ray.exceptions import RayError
 
 from encoders import (
-    EncoderError,
     LoadOptions,
     load_encoder,
     require_same,
@@ -21,7 +21,7 @@ from indexer.base import Schema
 from ingestion.cluster.desk import Asking
 from ingestion.encoding import Encoded, Staged
 from ingestion.engine import LocalEngine
-from ingestion.errors import EncodingStopped, IngestError
+from ingestion.errors import EncodingStopped
 from ingestion.jobs import Job
 from ingestion.options import IngestOptions, default_workers
 from ingestion.patience import Patience
@@ -48,7 +48,7 @@ class Orders:
 
 @dataclass(frozen=True)
 class Done:
-    """A group whose files are finished, and how busy the stages were with it."""
+    """A group whose files are finished, and what the stages did in how many seconds."""
 
     number: int
     encoded: Sequence[Encoded]
@@ -83,7 +83,9 @@ class Worker:
             return self._fault
         try:
             return self._done(*pickle.loads(group))  # noqa: S301 - the driver's
-        except (EncoderError, IngestError, Stopped) as error:
+        except RayError as error:
+            return EncodingStopped(f"an actor cannot ask the driver any more: {error}")
+        except Exception as error:  # noqa: BLE001 - told to the driver
             return portable(error)
 
     def _done(self, number: int, jobs: Sequence[Job]) -> Done:
@@ -110,7 +112,9 @@ class Worker:
         threads.check()
         if len(encoded) < len(jobs):
             raise Stopped
-        return Done(number, encoded, engine.meters.decode.sums, engine.meters.encode.sums)
+        count, seconds = engine.meters.decode.sums
+        decode = (count, seconds / self._options.workers)
+        return Done(number, encoded, decode, engine.meters.encode.sums)
 
     def _collected(self, engine: LocalEngine) -> list[Encoded]:
         found: list[Encoded] = []
