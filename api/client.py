@@ -22,7 +22,9 @@ from typing import Any, Generic, Self, TypeVar
 import httpx
 from pydantic import BaseModel
 
+from api.refusal import ServiceError as ServiceError
 from api.schemas import CollectionList, JobOut, SearchAnswer, UploadReport
+from api.status_schema import ServiceStatus
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
@@ -30,14 +32,6 @@ M = TypeVar("M", bound=BaseModel)
 BUSY = frozenset({429, 503})
 FIRST_WAIT = 0.2
 """Seconds before the second attempt; doubled each time, and never less than Retry-After asks."""
-
-
-class ServiceError(Exception):
-    """The service refused or failed; `status` is 0 where it could not be reached."""
-
-    def __init__(self, status: int, detail: str) -> None:
-        super().__init__(detail)
-        self.status = status
 
 
 @dataclass(frozen=True)
@@ -111,6 +105,10 @@ def _broken_off() -> httpx.TransportError:
 
 def _collections() -> _Call[CollectionList]:
     return _Call("GET", "/v1/collections", _model(CollectionList))
+
+
+def _status() -> _Call[ServiceStatus]:
+    return _Call("GET", "/v1/status", _model(ServiceStatus))
 
 
 def _embed(inputs: Sequence[str]) -> _Call[list[list[float]]]:
@@ -221,6 +219,10 @@ class Client:
         """All collections."""
         return self._send(_collections())
 
+    def status(self) -> ServiceStatus:
+        """How the service stands."""
+        return self._send(_status())
+
     def embed(self, inputs: Sequence[str]) -> list[list[float]]:
         """A vector for each text or data: URI of a picture."""
         return self._send(_embed(inputs))
@@ -316,6 +318,10 @@ class AsyncClient:
     async def collections(self) -> CollectionList:
         """See `Client.collections`."""
         return await self._send(_collections())
+
+    async def status(self) -> ServiceStatus:
+        """See `Client.status`."""
+        return await self._send(_status())
 
     async def embed(self, inputs: Sequence[str]) -> list[list[float]]:
         """See `Client.embed`."""

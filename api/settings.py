@@ -186,6 +186,10 @@ class Settings(BaseSettings):
         "duplicate_of.",
     )
 
+    client_key: SecretStr | None = Field(
+        None, description="Key that commands show to the service of their --url."
+    )
+
     host: str = Field("127.0.0.1", description="Address the service binds to.")
     port: int = Field(8000, ge=0, le=65_535, description="Port the service binds to.")
     log_format: Literal["text", "json"] = Field("text", description="How the log is written.")

@@ -5,78 +5,18 @@ import shutil
 import sys
 import time
 
-from pydantic import BaseModel, Field
-
 from api.metrics import Measured
 from api.service import Service
+from api.status_schema import (
+    CollectionStatus,
+    DeviceStatus,
+    DiskStatus,
+    EncoderStatus,
+    IndexStatus,
+    SegmentStatus,
+    ServiceStatus,
+)
 from indexer import Collection, IndexerError, LocalCollection
-
-
-class EncoderStatus(BaseModel):
-    """An encoder that was loaded."""
-
-    name: str
-    description: str
-    waiting: int = Field(description="Texts and images in its queue.")
-    workers_replaced: int = Field(description="Threads or processes of it that died.")
-
-
-class SegmentStatus(BaseModel):
-    """A sealed part of an index."""
-
-    kind: str
-    rows: int
-    dead: int = Field(description="Of these, points that were deleted or replaced since.")
-    bytes: int
-    usable: bool = Field(description="False for one that is damaged and will be built anew.")
-
-
-class IndexStatus(BaseModel):
-    """The index of one vector name."""
-
-    vector: str
-    rows: int
-    unsealed: int = Field(description="Rows in no segment, which every search looks at.")
-    segments: list[SegmentStatus]
-
-
-class CollectionStatus(BaseModel):
-    """A collection; one on a Qdrant server shows its points alone."""
-
-    name: str
-    points: int
-    bytes: int | None = Field(description="On the disk, without segments.")
-    indexes: list[IndexStatus]
-
-
-class DeviceStatus(BaseModel):
-    """What encoders run on."""
-
-    name: str
-    memory_used: int | None = Field(description="Bytes, by this process.")
-    memory_total: int | None
-
-
-class DiskStatus(BaseModel):
-    """Where the data folder lies; bytes."""
-
-    free: int
-    total: int
-
-
-class ServiceStatus(BaseModel):
-    """How the service stands."""
-
-    version: str
-    uptime_seconds: float
-    ready: bool
-    encoders: list[EncoderStatus]
-    heads: list[str] = Field(description="Auxiliary models in memory.")
-    waiting: dict[str, int] = Field(description="Calls in line for a thread, by lane.")
-    collections: list[CollectionStatus]
-    unreadable: list[str] = Field(description="Collections that cannot be opened.")
-    devices: list[DeviceStatus]
-    disk: DiskStatus
 
 
 def status(service: Service) -> ServiceStatus:

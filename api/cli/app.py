@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
+from api.cli.bench import bench
 from api.cli.classify import classify
 from api.cli.demo import demo
 from api.cli.doctor import doctor
@@ -29,8 +30,10 @@ from api.cli.probe import probe
 from api.cli.search import search
 from api.cli.segment import segment
 from api.cli.serve import serve
+from api.cli.status import status
 from api.cli.streams import abandon_stdout, flushed
 from api.heads import NotConfigured
+from api.refusal import ServiceError
 from api.settings import NoHome
 from encoders import EncoderError
 from indexer import IndexerError, UnknownCollection
@@ -47,13 +50,23 @@ for command in (
     demo, ingest, search, serve, classify, segment, duplicates, models, doctor, plan
 ):  # fmt: skip
     app.command()(command)
+app.command()(bench)
+app.command()(status)
 app.command("eval")(evaluate)
 app.add_typer(index, name="index")
 app.add_typer(jobs, name="jobs")
 app.add_typer(keys, name="keys")
 app.add_typer(probe, name="probe")
 
-DOMAIN_ERRORS = (EncoderError, IndexerError, IngestError, RetrievalError, NotConfigured, NoHome)
+DOMAIN_ERRORS = (
+    EncoderError,
+    IndexerError,
+    IngestError,
+    RetrievalError,
+    NotConfigured,
+    NoHome,
+    ServiceError,
+)
 
 
 def _show_version(wanted: bool) -> None:

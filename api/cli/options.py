@@ -42,6 +42,17 @@ More = Annotated[
 ]
 
 
+Url = Annotated[
+    str | None,
+    typer.Option(help="Ask this running service, with the setting client_key where it wants one."),
+]
+
+
+def client_key(settings: Settings) -> str | None:
+    """The key to show to a service."""
+    return settings.client_key.get_secret_value() if settings.client_key else None
+
+
 def installation(
     more: Sequence[str] | None = None,
     needs: frozenset[Modality] = BOTH,

@@ -1,13 +1,16 @@
 """`polylens search`"""
 
+import base64
+import io
 import json
 import webbrowser
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 import typer
+from PIL import Image
 
 from api.cli.options import (
     CollectionName,
@@ -17,11 +20,15 @@ from api.cli.options import (
     FilterFlag,
     More,
     TowersFlag,
+    Url,
+    client_key,
     installation,
     parse_filter,
+    settings,
 )
 from api.cli.streams import read_stdin
 from api.installation import Installation
+from api.settings import Settings
 from encoders import Modality, RGBImage
 from retrieval import Answer, InvalidQuery, Part, Query
 from retrieval.query import MINUS
@@ -63,6 +70,7 @@ def search(
     explain: Annotated[bool, typer.Option("--explain", help="Show what was done.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
     open_: Annotated[bool, typer.Option("--open", help="Show the hits in a browser.")] = False,
+    url: Url = None,
     data: Data = None,
     collection: CollectionName = None,
     encoder: EncoderName = None,
@@ -98,6 +106,12 @@ def search(
         min_relevance=min_relevance,
         explain=explain,
     )
+    if url is not None:
+        if open_:
+            raise typer.BadParameter("--open shows files of this machine: not with --url")
+        known = settings(more, data=data, collection=collection)
+        _print(_asked(url, known, query), as_json=as_json)
+        return
     with installation(
         more,
         _needs(query),
@@ -111,6 +125,40 @@ def search(
         _print(answer, as_json=as_json)
         if open_:
             _open(polylens, answer, " ".join(text or []) or "search")
+
+
+def _asked(url: str, known: Settings, query: Query) -> Answer:
+    """The answer of a running service; pictures are sent as they will be looked at."""
+    from pydantic import TypeAdapter
+
+    from api.client import Client
+    from api.schemas import SearchRequest
+
+    names = {each.name for each in fields(Query)} - {"parts", "filter"}
+    options = {name: getattr(query, name) for name in names & SearchRequest.model_fields.keys()}
+    if query.filter is not None:
+        options["filter"] = query.filter.model_dump(mode="json", exclude_none=True)
+    with Client(url, client_key(known)) as client:
+        answer = client.search(
+            known.collection, parts=[_sent(part) for part in query.parts], **options
+        )
+    return TypeAdapter(Answer).validate_python(answer.model_dump())
+
+
+def _sent(part: Part) -> dict[str, Any]:
+    sent: dict[str, Any] = {"weight": part.weight}
+    if part.text is not None:
+        sent["text"] = part.text
+    if part.point is not None:
+        sent["point"] = str(part.point)
+    if part.image is not None:
+        assert isinstance(part.image, Image.Image)  # noqa: S101 - as `load_image` made it
+        picture = part.image.copy()
+        picture.thumbnail((1024, 1024))
+        buffer = io.BytesIO()
+        picture.save(buffer, "PNG")
+        sent["image"] = base64.b64encode(buffer.getvalue()).decode()
+    return sent
 
 
 def _needs(query: Query) -> frozenset[Modality]:

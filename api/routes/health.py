@@ -7,7 +7,8 @@ from api.problems import Refusal
 from api.refusals import refusals
 from api.schemas import Health, Readiness
 from api.service import ServiceDep
-from api.status import ServiceStatus, gauges, status
+from api.status import gauges, status
+from api.status_schema import ServiceStatus
 
 router = APIRouter(tags=["health"])
 

@@ -26,7 +26,8 @@ SEARCH = "/v1/collections/default/search"
 
 
 @pytest.fixture
-def served(tmp_path: Path) -> Iterator[Served]:
+def hasty(tmp_path: Path) -> Iterator[Served]:
+    """It gives up after a second."""
     with serving(tmp_path, request_timeout=1.0) as served:
         served.installation.create("default")
         yield served
@@ -51,8 +52,8 @@ def held(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     go.set()
 
 
-def sample(served: Served, name: str, **labels: str) -> float:
-    families = text_string_to_metric_families(served.client.get("/metrics").text)
+def sample(fresh: Served, name: str, **labels: str) -> float:
+    families = text_string_to_metric_families(fresh.client.get("/metrics").text)
     return sum(
         s.value
         for family in families
@@ -61,34 +62,34 @@ def sample(served: Served, name: str, **labels: str) -> float:
     )
 
 
-def test_requests_and_stages_are_counted(served: Served) -> None:
+def test_requests_and_stages_are_counted(fresh: Served) -> None:
     for _ in range(3):
-        assert served.client.get(SEARCH, params={"q": "red"}).status_code == 200
-    assert served.client.get("/v1/collections/nowhere").status_code == 404
+        assert fresh.client.get(SEARCH, params={"q": "red"}).status_code == 200
+    assert fresh.client.get("/v1/collections/nowhere").status_code == 404
     route = "/v1/collections/{name}/search"
-    eventually(lambda: sample(served, "polylens_requests_total", route=route, status="200") == 3)
-    assert sample(served, "polylens_requests_total", status="404") == 1
-    assert sample(served, "polylens_request_seconds_count", route=route) == 3
-    assert sample(served, "polylens_stage_seconds_count", stage="forward") >= 1
-    assert sample(served, "polylens_stage_seconds_count", stage="search") == 3
-    assert sample(served, "polylens_stage_seconds_count", stage="serialise") == 3
-    assert sample(served, "polylens_collection_points", collection="default") == 0
-    assert sample(served, "polylens_queue_depth", encoder="fake") == 0
+    eventually(lambda: sample(fresh, "polylens_requests_total", route=route, status="200") == 3)
+    assert sample(fresh, "polylens_requests_total", status="404") == 1
+    assert sample(fresh, "polylens_request_seconds_count", route=route) == 3
+    assert sample(fresh, "polylens_stage_seconds_count", stage="forward") >= 1
+    assert sample(fresh, "polylens_stage_seconds_count", stage="search") == 3
+    assert sample(fresh, "polylens_stage_seconds_count", stage="serialise") == 3
+    assert sample(fresh, "polylens_collection_points", collection="default") == 0
+    assert sample(fresh, "polylens_queue_depth", encoder="fake") == 0
 
 
-def test_the_stages_of_a_search_by_picture(served: Served) -> None:
+def test_the_stages_of_a_search_by_picture(fresh: Served) -> None:
     picture = {"image": ("red.png", encoded(plain("red"), "PNG"))}
-    assert served.client.post(SEARCH, files=picture).status_code == 200
-    assert sample(served, "polylens_stage_seconds_count", stage="preprocess") == 2
+    assert fresh.client.post(SEARCH, files=picture).status_code == 200
+    assert sample(fresh, "polylens_stage_seconds_count", stage="preprocess") == 2
 
 
-def test_how_it_stands(served: Served) -> None:
-    store = served.installation.store.open("default")
+def test_how_it_stands(fresh: Served) -> None:
+    store = fresh.installation.store.open("default")
     assert isinstance(store, LocalCollection)
     rows = np.eye(48, dtype=np.float32)
     store.upsert([Point(uuid4(), "a:", {"default": row}) for row in rows])
     store.seal()
-    now = served.client.get("/v1/status").json()
+    now = fresh.client.get("/v1/status").json()
     [collection] = now["collections"]
     [index] = collection["indexes"]
     [segment] = index["segments"]
@@ -98,24 +99,24 @@ def test_how_it_stands(served: Served) -> None:
     assert now["encoders"][0]["name"] == "fake"
     assert 0 < now["disk"]["free"] < now["disk"]["total"]
     assert now["ready"]
-    assert sample(served, "polylens_segments", collection="default", state="usable") == 1
-    assert sample(served, "polylens_unsealed_points", collection="default") == 0
-    assert sample(served, "polylens_disk_free_bytes") > 0
+    assert sample(fresh, "polylens_segments", collection="default", state="usable") == 1
+    assert sample(fresh, "polylens_unsealed_points", collection="default") == 0
+    assert sample(fresh, "polylens_disk_free_bytes") > 0
 
 
-def test_a_gauge_forgets_what_is_gone(served: Served) -> None:
-    served.installation.create("other")
-    assert 'collection="other"' in served.client.get("/metrics").text
-    served.installation.store.drop("other")
-    assert 'collection="other"' not in served.client.get("/metrics").text
+def test_a_gauge_forgets_what_is_gone(fresh: Served) -> None:
+    fresh.installation.create("other")
+    assert 'collection="other"' in fresh.client.get("/metrics").text
+    fresh.installation.store.drop("other")
+    assert 'collection="other"' not in fresh.client.get("/metrics").text
 
 
-def test_paths_do_not_become_labels(served: Served) -> None:
+def test_paths_do_not_become_labels(fresh: Served) -> None:
     for number in range(20):
-        served.client.get(f"/nowhere/{number}")
-    text = served.client.get("/metrics").text
+        fresh.client.get(f"/nowhere/{number}")
+    text = fresh.client.get("/metrics").text
     assert "nowhere" not in text
-    eventually(lambda: sample(served, "polylens_requests_total", route="none", status="404") == 20)
+    eventually(lambda: sample(fresh, "polylens_requests_total", route="none", status="404") == 20)
 
 
 def test_metrics_need_a_key_where_there_is_one(tmp_path: Path) -> None:
@@ -123,9 +124,9 @@ def test_metrics_need_a_key_where_there_is_one(tmp_path: Path) -> None:
         assert closed.client.get("/metrics").status_code == 401
 
 
-def test_a_request_has_a_line_in_the_log(served: Served, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_request_has_a_line_in_the_log(fresh: Served, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO, access.name):
-        served.client.get("/v1/collections", headers={"x-request-id": "job-7"})
+        fresh.client.get("/v1/collections", headers={"x-request-id": "job-7"})
         eventually(lambda: bool(caplog.records))  # it is written when the answer is out
     line = json.loads(JsonFormatter().format(caplog.records[-1]))
     assert line.pop("ms") > 0
@@ -142,36 +143,36 @@ def test_a_request_has_a_line_in_the_log(served: Served, caplog: pytest.LogCaptu
     }
 
 
-def test_a_deadline_reaches_the_queue(served: Served, held: threading.Event) -> None:
+def test_a_deadline_reaches_the_queue(hasty: Served, held: threading.Event) -> None:
     first = threading.Thread(
-        target=lambda: httpx.get(served.url + SEARCH, params={"q": "first"}, timeout=30)
+        target=lambda: httpx.get(hasty.url + SEARCH, params={"q": "first"}, timeout=30)
     )
     first.start()
     eventually(lambda: "first" in held.texts)  # type: ignore[attr-defined]
-    late = served.client.get(SEARCH, params={"q": "late"})
+    late = hasty.client.get(SEARCH, params={"q": "late"})
     assert late.status_code == 503
     assert late.json()["type"] == "urn:polylens:too-late"
     assert late.headers["retry-after"] == "1"
     held.set()
     first.join()
-    assert served.client.get(SEARCH, params={"q": "after"}).status_code == 200
+    assert hasty.client.get(SEARCH, params={"q": "after"}).status_code == 200
     assert "late" not in held.texts  # type: ignore[attr-defined]
 
 
-def test_a_client_that_leaves_is_not_worked_for(served: Served, held: threading.Event) -> None:
+def test_a_client_that_leaves_is_not_worked_for(fresh: Served, held: threading.Event) -> None:
     first = threading.Thread(
-        target=lambda: httpx.get(served.url + SEARCH, params={"q": "first"}, timeout=30)
+        target=lambda: httpx.get(fresh.url + SEARCH, params={"q": "first"}, timeout=30)
     )
     first.start()
     eventually(lambda: "first" in held.texts)  # type: ignore[attr-defined]
-    host, port = served.url.removeprefix("http://").split(":")
+    host, port = fresh.url.removeprefix("http://").split(":")
     with socket.create_connection((host, int(port))) as leaving:
         request = f"GET {SEARCH}?q=leaving HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n"
         leaving.sendall(request.encode())
-        encoder = served.installation.encoder()
+        encoder = fresh.installation.encoder()
         eventually(lambda: encoder.waiting == 1)
     time.sleep(0.2)  # for the server to see it leave
     held.set()
     first.join()
-    assert served.client.get(SEARCH, params={"q": "after"}).status_code == 200
+    assert fresh.client.get(SEARCH, params={"q": "after"}).status_code == 200
     assert "leaving" not in held.texts  # type: ignore[attr-defined]

@@ -1,0 +1,91 @@
+"""`polylens bench`"""
+
+import base64
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any
+from urllib.parse import quote
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from api.cli.options import CollectionName, Data, EncoderName, More, Url, client_key, installation
+from api.installation import Installation
+from api.load import Connect, Load, posting, press
+from ingestion import load_image
+from retrieval import Part, Query
+
+THINGS = ("a red bicycle", "ein Hund im Schnee", "un gato", "海边的日落", "children on a beach")
+
+
+def bench(
+    url: Url = None,
+    clients: Annotated[
+        list[int] | None, typer.Option(help="How many ask at the same time; may be repeated.")
+    ] = None,
+    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="For each of them.")] = 5,
+    text: Annotated[
+        list[str] | None, typer.Option(help="What to ask; each is told apart by a number.")
+    ] = None,
+    image: Annotated[Path | None, typer.Option(help="Ask by this picture instead.")] = None,
+    data: Data = None,
+    collection: CollectionName = None,
+    encoder: EncoderName = None,
+    more: More = None,
+) -> None:
+    """Measure how many searches a second a service answers, or without --url this installation.
+
+    No two texts are the same, so that none is answered from memory.
+    """
+    texts = text or THINGS
+    with installation(more, data=data, collection=collection, encoder=encoder) as polylens:
+        connect = (
+            _engine(polylens, texts, image)
+            if url is None
+            else posting(
+                url,
+                f"/v1/collections/{quote(polylens.settings.collection)}/search",
+                _body(texts, image),
+                client_key(polylens.settings),
+            )
+        )
+        loads = [press(connect, count, seconds) for count in clients or [1, 16]]
+    Console().print(_table(loads))
+    if any(load.failed for load in loads):
+        raise typer.Exit(1)
+
+
+def _body(texts: Sequence[str], image: Path | None) -> Callable[[int], dict[str, Any]]:
+    if image is not None:
+        picture = base64.b64encode(image.read_bytes()).decode()
+        return lambda _: {"parts": [{"image": picture}]}
+    return lambda number: {"parts": [{"text": _text(texts, number)}]}
+
+
+def _engine(polylens: Installation, texts: Sequence[str], image: Path | None) -> Connect:
+    searcher = polylens.searcher(polylens.settings.collection)
+    picture = load_image(image) if image else None
+
+    def call(number: int) -> int:
+        part = Part(image=picture) if picture else Part(text=_text(texts, number))
+        searcher.search(Query([part]))
+        return 200
+
+    return lambda: nullcontext(call)
+
+
+def _text(texts: Sequence[str], number: int) -> str:
+    return f"{texts[number % len(texts)]} {number}"
+
+
+def _table(loads: Sequence[Load]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for name in ("clients", "searches/s", "p50 ms", "p99 ms", "failed"):
+        table.add_column(name, justify="right")
+    for load in loads:
+        failed = ", ".join(f"{count} x {status}" for status, count in load.failed.items())
+        times = [f"{load.milliseconds(percent):.1f}" for percent in (50, 99)]
+        table.add_row(str(load.clients), f"{load.rate:.0f}", *times, failed or "0")
+    return table

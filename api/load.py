@@ -1,0 +1,102 @@
+"""A bounded load: how many calls a second, and how long each takes."""
+
+import http.client
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import numpy as np
+
+Call = Callable[[int], int]
+"""Makes the call of that number, which no other has; returns a status as of HTTP."""
+Connect = Callable[[], AbstractContextManager[Call]]
+"""Opens what one client calls through."""
+TIMEOUT = 120.0
+
+
+@dataclass
+class Load:
+    """What came of it: seconds of each call that was answered with 200, and how many were not."""
+
+    clients: int
+    seconds: float = 0.0
+    took: list[float] = field(default_factory=list)
+    failed: Counter[int] = field(default_factory=Counter)
+
+    @property
+    def rate(self) -> float:
+        """Good answers a second."""
+        return len(self.took) / self.seconds
+
+    def milliseconds(self, percent: float) -> float:
+        """So many percent of the good answers came within this time; NaN where there were none."""
+        return 1000 * float(np.percentile(self.took, percent)) if self.took else float("nan")
+
+
+def press(connect: Connect, clients: int, seconds: float) -> Load:
+    """Have `clients` call one after the other for `seconds`, each through a connection of its own.
+
+    The first call of each is not counted. A call that raises `OSError` counts as status 0.
+    """
+    load, lock = Load(clients), threading.Lock()
+    begin = threading.Barrier(clients + 1)
+
+    def client(first: int) -> None:
+        with connect() as call:
+            _status(call, first)
+            begin.wait()
+            until, number = time.perf_counter() + seconds, first
+            while (begun := time.perf_counter()) < until:
+                number += clients
+                status = _status(call, number)
+                with lock:
+                    if status == 200:
+                        load.took.append(time.perf_counter() - begun)
+                    else:
+                        load.failed[status] += 1
+
+    threads = [threading.Thread(target=client, args=(n,), daemon=True) for n in range(clients)]
+    for thread in threads:
+        thread.start()
+    begin.wait()
+    begun = time.perf_counter()
+    for thread in threads:
+        thread.join()
+    load.seconds = time.perf_counter() - begun
+    return load
+
+
+def posting(url: str, path: str, body: Callable[[int], Any], key: str | None = None) -> Connect:
+    """For `press`: POST a JSON body to a service, over one kept connection for each client."""
+    address = urlsplit(url)
+    kind = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+    headers = {"Content-Type": "application/json"}
+    if key:
+        headers["Authorization"] = f"Bearer {key}"
+
+    @contextmanager
+    def connect() -> Iterator[Call]:
+        with closing(kind(address.hostname or "", address.port, timeout=TIMEOUT)) as connection:
+
+            def call(number: int) -> int:
+                connection.request("POST", path, json.dumps(body(number)), headers)
+                response = connection.getresponse()
+                response.read()
+                return response.status
+
+            yield call
+
+    return connect
+
+
+def _status(call: Call, number: int) -> int:
+    try:
+        return call(number)
+    except (OSError, http.client.HTTPException):
+        return 0

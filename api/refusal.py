@@ -1,0 +1,9 @@
+"""What clients of a service are told when it does not do what they ask."""
+
+
+class ServiceError(Exception):
+    """The service refused or failed; `status` is 0 where it could not be reached."""
+
+    def __init__(self, status: int, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status

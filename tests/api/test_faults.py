@@ -1,0 +1,92 @@
+"""The service goes on, whatever clients and disks do; each fault has its own status."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+
+import api.guard
+from tests.api.routes.test_assets import RED, left_over
+from tests.api.routes.test_search import refused
+from tests.api.server import Served, serving
+from tests.disks import mounted_disk
+from tests.media import encoded, plain
+
+SHOE = "/v1/collections/default/assets/shoe"
+SEARCH = "/v1/collections/default/search"
+
+
+def goes_on(served: Served) -> None:
+    assert served.client.get(SEARCH, params={"q": "red"}).status_code == 200
+
+
+def raw(served: Served, head: str, body: bytes = b"") -> bytes:
+    """What is answered to a request that is sent so far and no further."""
+    address = urlsplit(served.url)
+    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+        connection.sendall(f"{head}\r\nHost: localhost\r\n".encode() + body)
+        return connection.recv(10_000)
+
+
+def test_a_full_disk(tmp_path: Path) -> None:
+    with mounted_disk(tmp_path / "disk", "3m") as disk, serving(disk / "data") as served:
+        served.installation.create("default")
+        served.client.put(SHOE, content=RED)
+        large = b"\x89PNG\r\n\x1a\n" + bytes(6_000_000)
+        refused(served.client.put(f"{SHOE}2", content=large), 507, "disk-full")
+        goes_on(served)
+        assert served.client.get(SHOE).json()["status"] == "done"
+        assert served.client.put(SHOE, content=encoded(plain("blue"))).status_code == 200
+
+
+def test_a_body_that_does_not_come(tmp_path: Path) -> None:
+    with serving(tmp_path, request_timeout=0.3) as served:
+        served.installation.create("default")
+        length = b"Content-Type: application/json\r\nContent-Length: 100\r\n\r\n{"
+        answer = raw(served, f"POST {SEARCH} HTTP/1.1", length)
+        assert answer.startswith(b"HTTP/1.1 408")
+        assert b"connection: close" in answer.lower()
+        goes_on(served)
+
+
+def test_a_file_that_stops_coming(fresh: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(api.guard, "SILENCE_SECONDS", 0.3)
+    answer = raw(fresh, f"PUT {SHOE} HTTP/1.1", b"Content-Length: 9000\r\n\r\n\x89PNG")
+    assert answer.startswith(b"HTTP/1.1 408")
+    assert left_over(fresh) == []
+    goes_on(fresh)
+
+
+def test_an_upload_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ten gigabytes, of which little is read and nothing kept."""
+    monkeypatch.setattr("api.uploads.SPARE", 1_000_000)
+    sent = 0
+
+    def endless() -> Iterator[bytes]:
+        nonlocal sent
+        while sent < 10_000_000_000:
+            sent += 1_000_000
+            yield bytes(1_000_000)
+
+    with serving(tmp_path, max_upload_bytes=1_000_000) as served:
+        served.installation.create("default")
+        try:
+            status = served.client.put(SHOE, content=endless()).status_code
+        except httpx.TransportError:  # it hung up on us before we read what it said
+            status = 413
+        assert status == 413
+        assert sent < 1_000_000_000
+        assert left_over(served) == []
+        goes_on(served)
+
+
+def test_oversized_json(fresh: Served) -> None:
+    answer = fresh.client.post(SEARCH, json={"parts": [{"text": "x" * 40_000_000}]})
+    refused(answer, 413, "too-large")
+    deep = b'{"filter":' + b'{"must":[' * 50_000
+    answer = fresh.client.post(SEARCH, content=deep, headers={"content-type": "application/json"})
+    refused(answer, 422, "invalid-request")
+    goes_on(fresh)
