@@ -15,6 +15,7 @@ from api.patience import PATIENCE
 from api.turns import Turns
 from encoders import Encoder, EncoderInfo, InvalidInput, Pixels, Preprocess, RGBImage, Vectors
 from encoders.base import Ability
+from encoders.remote.encoder import RemoteEncoder
 from encoders.turns import EncoderInTurns
 from encoders.workers import WorkerEncoder
 
@@ -28,8 +29,9 @@ REMEMBERED = 4096
 class BatchingEncoder:
     """Queries of several threads share a forward pass; bulk calls go to the device as they are.
 
-    One thread at a time is on the device, as encoders ask, unless these are processes of their own
-    with a queue; preprocessing stays parallel. Texts that were encoded recently are remembered.
+    One thread at a time is on the device, as encoders ask, unless these are processes, or
+    a server, with a queue of their own; preprocessing stays parallel. Texts that were encoded
+    recently are remembered.
     """
 
     def __init__(
@@ -41,7 +43,7 @@ class BatchingEncoder:
         self._encoder = encoder
         self._options = options or BatchOptions()
         self._timed = timed
-        own = isinstance(encoder, WorkerEncoder)
+        own = isinstance(encoder, WorkerEncoder | RemoteEncoder)
         self._device: AbstractContextManager[Any] = nullcontext() if own else Turns()
         self._texts = Batcher(self._run_texts, self._options, len, timed)
         self._pixels = Batcher(self._run_pixels, self._options, timed=timed)

@@ -12,12 +12,16 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validat
 
 from api.batching import BatchingEncoder
 from api.problems import Refusal
+from api.schemas import EncoderOut
 from api.service import Service
-from encoders import Vectors
+from encoders import Use, Vectors
 from ingestion import load_image
+from ingestion.reading import input_side
 from retrieval.query import MAX_TEXT
 
 MAX_INPUTS = 256
+LONGEST = 64 << 10
+"""Characters of one text: as many as ingestion takes of a file."""
 SIDE = 1024
 DATA = re.compile(r"data:image/[\w.+-]+;base64,", re.ASCII)
 
@@ -34,8 +38,9 @@ class Content(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    text: str | None = Field(None, max_length=MAX_TEXT)
+    text: str | None = Field(None, max_length=LONGEST)
     image: str | None = Field(None, description="Base64, or a data: URI.")
+    use: Use = Field("search", description="What the image is for: a frame is one of a video.")
 
     @model_validator(mode="after")
     def _one(self) -> "Content":
@@ -69,6 +74,9 @@ class EmbeddingsRequest(BaseModel):
     dimensions: int | None = Field(None, ge=1, description="The vector's own; none is shortened.")
     user: str | None = None
     vector: str | None = Field(None, description="The vector name, where the encoder has several.")
+    vectors: list[str] = Field(
+        [], max_length=8, description="Vector names, all of which each item then has in `vectors`."
+    )
     normalize: bool = Field(True, description="Unit vectors; false for pooling pictures.")
 
 
@@ -94,12 +102,36 @@ def embed(service: Service, request: EmbeddingsRequest) -> dict[str, Any]:
             f"the vectors of {encoder.info.name} have {rows.shape[1]} dimensions and cannot be "
             "shortened: leave dimensions out",
         )
-    data = [
-        {"object": "embedding", "index": index, "embedding": _coded(row, request.encoding_format)}
+    form = request.encoding_format
+    data: list[dict[str, Any]] = [
+        {"object": "embedding", "index": index, "embedding": _coded(row, form)}
         for index, row in enumerate(rows)
     ]
+    names = [_name(encoder, name) for name in request.vectors]
+    for index, item in enumerate(data if names else []):
+        item["vectors"] = {name: _coded(vectors[name][index], form) for name in names}
     usage = {"prompt_tokens": 0, "total_tokens": 0}  # nothing is counted, nothing is charged
-    return {"object": "list", "data": data, "model": encoder.info.name, "usage": usage}
+    answer = {"object": "list", "data": data, "model": encoder.info.name, "usage": usage}
+    return answer | ({"fingerprint": dict(encoder.info.fingerprint)} if names else {})
+
+
+def describe(service: Service) -> EncoderOut:
+    """The encoder of this installation, as another one must know it to ask it."""
+    info = service.installation.encoder().info
+    shows = "image" in info.modalities
+    return EncoderOut(
+        name=info.name,
+        description=info.description,
+        vectors=dict(info.vectors),
+        modalities=sorted(info.modalities),
+        fingerprint=dict(info.fingerprint),
+        match_threshold=info.match_threshold,
+        batch_size=info.batch_size,
+        needs_prompts=info.needs_prompts,
+        side=input_side(service.installation.encoder().preprocess) if shows else None,
+        max_inputs=MAX_INPUTS,
+        max_body_bytes=service.installation.settings.max_body_bytes,
+    )
 
 
 def rerank(service: Service, request: RerankRequest) -> list[dict[str, Any]]:
@@ -116,7 +148,7 @@ def rerank(service: Service, request: RerankRequest) -> list[dict[str, Any]]:
     if request.return_documents:
         for result in results:
             content = request.documents[result["index"]]
-            result["document"] = content.model_dump(exclude_none=True)
+            result["document"] = content.model_dump(exclude_none=True, exclude={"use"})
     return results
 
 
@@ -147,14 +179,17 @@ def _vectors(
 ) -> Vectors:
     """Rows in the order of the contents, texts and pictures each encoded together."""
     texts = [(n, c.text) for n, c in enumerate(contents) if c.text is not None]
-    pictures = [(n, c.image) for n, c in enumerate(contents) if c.image is not None]
+    pictures = [(n, c.image, c.use) for n, c in enumerate(contents) if c.image is not None]
     parts: list[tuple[list[int], Vectors]] = []
     if texts:
         parts.append(([n for n, _ in texts], encoder.encode_texts([text for _, text in texts])))
     if pictures:
-        images = [load_image(_bytes(data), service.limits, SIDE) for _, data in pictures]
-        found = encoder.encode_images(images, normalize=normalize)
-        parts.append(([n for n, _ in pictures], found))
+        pixels = [
+            encoder.preprocess(load_image(_bytes(data), service.limits, SIDE), use)
+            for _, data, use in pictures
+        ]
+        found = encoder.encode_pixels(pixels, normalize=normalize)
+        parts.append(([n for n, *_ in pictures], found))
     rows = {
         d: np.empty((len(contents), dim), np.float32) for d, dim in encoder.info.vectors.items()
     }

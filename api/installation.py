@@ -194,11 +194,13 @@ class Installation:
         return self.settings.encoder or own or DEFAULT_ENCODER
 
     def _load_options(self) -> LoadOptions:
+        key = self.settings.encoder_key
         return LoadOptions(
             device=self.settings.device,
             dtype=self.settings.dtype,
             towers=self._towers,
             compile=self.settings.compile,
+            key=key.get_secret_value() if key else None,
         )
 
 

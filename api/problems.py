@@ -103,6 +103,7 @@ KINDS: dict[type[Exception], Kind] = {
     indexing.CollectionBusy: Kind(503, "collection-busy", retry_after=2),
     indexing.BackendUnavailable: Kind(503, "backend-unavailable", retry_after=5, told=False),
     indexing.IndexerError: Kind(500, "storage-failed", told=False),
+    encoding.EncoderUnavailable: Kind(503, "encoder-away", retry_after=5, told=False),
     encoding.EncoderMismatch: Kind(409, "encoder-mismatch"),
     encoding.InvalidInput: Kind(422, "invalid-input"),
     encoding.UnknownEncoder: Kind(503, "model-unavailable", retry_after=60),

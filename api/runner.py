@@ -9,6 +9,7 @@ from api.census import Census
 from api.installation import Installation
 from api.orders import Order, Orders
 from api.problems import publishable
+from encoders import EncoderUnavailable
 from indexer import BackendUnavailable, CollectionBusy
 from ingestion import Cancelled, Journal, Running
 
@@ -76,7 +77,7 @@ class Runner:
             order = Order.model_validate_json(job.request)
             try:
                 self._carry_out(job, order)
-            except (BackendUnavailable, CollectionBusy) as error:
+            except (BackendUnavailable, CollectionBusy, EncoderUnavailable) as error:
                 logger.warning("job %d waits, nothing is lost: %s", job.id, error)
                 job.put_back()
                 return False

@@ -1,5 +1,6 @@
 """What the routes share: the installation, its media and the lanes its work runs in."""
 
+import asyncio
 import logging
 import time
 from dataclasses import dataclass, field
@@ -21,11 +22,12 @@ from api.security import Policy
 from api.stored import Stored
 from api.thumbnails import Thumbnails
 from api.uploads import UploadLimits, sweep
-from encoders import EncoderError
+from encoders import EncoderError, EncoderUnavailable
 from indexer import Collection, IndexerError
 from ingestion import Limits
 
 logger = logging.getLogger("polylens")
+AGAIN = 2.0  # seconds after which an encoder that was away is asked again
 
 
 @dataclass
@@ -81,8 +83,13 @@ class Service:
     async def warm_up(self) -> None:
         """Load the model before the first request needs it; `/readyz` tells when that is done."""
         try:
-            await self.queries(self._load)
-            self.ready = True
+            while not self.ready:
+                try:
+                    await self.queries(self._load)
+                    self.ready = True
+                except EncoderUnavailable as error:  # started before the server of its encoder
+                    logger.warning("waiting for the encoder: %s", error)
+                    await asyncio.sleep(AGAIN)
             await self.queries(self.installation.check_indexes)
         except (EncoderError, IndexerError) as error:
             logger.error("the model cannot be loaded: %s", error)

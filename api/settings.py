@@ -56,8 +56,11 @@ class Settings(BaseSettings):
     collection: str = Field("default", description="Collection used when none is named.")
     encoder: str | None = Field(
         None,
-        description="Encoder name, checkpoint folder or hub id; "
-        "by default the collection's own, `offline` for a new one.",
+        description="Encoder name, checkpoint folder, hub id, or the URL of another polylens whose "
+        "encoder is asked; by default the collection's own, `offline` for a new one.",
+    )
+    encoder_key: SecretStr | None = Field(
+        None, description="Key that the polylens at the encoder's URL wants."
     )
     device: str | None = Field(None, description="Torch device(s), e.g. cuda:0 or cuda:0,cuda:1.")
     dtype: str | None = Field(

@@ -3,6 +3,7 @@
 EncoderError
 ├── UnknownEncoder         no encoder of that name, and no checkpoint there
 ├── ModelUnavailable       weights are not on this machine (the message says what gets them)
+├── EncoderUnavailable     the server of a remote encoder is away or busy: it may come back
 ├── CheckpointError        files are there but cannot be trusted or used as asked
 │   └── TooLittleMemory    a device has less memory free than a model needs
 ├── EncoderMismatch        a collection was made by another encoder
@@ -22,6 +23,10 @@ class UnknownEncoder(EncoderError):
 
 class ModelUnavailable(EncoderError):
     """The weights are missing; the message says what fetches them and what runs without them."""
+
+
+class EncoderUnavailable(EncoderError):
+    """The server of a remote encoder is away, busy or not ready; trying again later may help."""
 
 
 class CheckpointError(EncoderError):

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from encoders.base import Encoder, Modality
@@ -22,7 +22,7 @@ class LoadOptions:
     `device` is a torch device or a comma-separated list of them ("cuda:0,cuda:1"), each of which
     gets a process with a model of its own; `dtype` is a torch dtype name. None means the encoder's
     own choice. `towers` and `vectors` narrow what is loaded. `compile` runs InternVL's image tower
-    through `torch.compile`: slower at first, faster after if at all.
+    through `torch.compile`: slower at first, faster after if at all. `key` is for a remote encoder.
     """
 
     device: str | None = None
@@ -30,14 +30,20 @@ class LoadOptions:
     vectors: Collection[str] | None = None
     towers: frozenset[Modality] = BOTH
     compile: bool = False
+    key: str | None = field(default=None, repr=False)
 
 
 def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encoder:
     """Load an encoder by its name, or by the `config.json` of a checkpoint folder or hub id.
 
-    Raises `UnknownEncoder`, `ModelUnavailable` or `CheckpointError`. Remote code is never run.
+    An URL is that of another installation, whose encoder is asked. Raises `UnknownEncoder`,
+    `ModelUnavailable`, `EncoderUnavailable` or `CheckpointError`. Remote code is never run.
     """
     options = options or LoadOptions()
+    if name_or_path.startswith(("http://", "https://")):
+        from encoders.remote.encoder import RemoteEncoder
+
+        return RemoteEncoder(name_or_path, options)
     if "," in (options.device or ""):
         from encoders.workers import WorkerEncoder
 

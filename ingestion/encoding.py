@@ -14,7 +14,8 @@ from indexer.base import Payload, Point, point_id
 from ingestion.errors import EncodingStopped
 from ingestion.jobs import Frame, Job, Outcome, Partial
 from ingestion.messages import PoolKey
-from ingestion.pipes import Finished, Pipe, Window
+from ingestion.patience import Patience
+from ingestion.pipes import Finished, Pipe, Stopped, Window
 from ingestion.progress import Meter
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class EncodeStage:
     source: Pipe[Message]
     target: Pipe[Encoded | Staged]
     meter: Meter
+    patience: Patience = field(default_factory=Patience)
     _pools: dict[Job, "_Pools"] = field(default_factory=dict)
     _failures: int = 0
 
@@ -117,7 +119,9 @@ class EncodeStage:
             return []
         start = time.perf_counter()
         try:
-            vectors = self._vectors(frames)
+            vectors = self.patience(lambda: self._vectors(frames))
+        except Stopped:
+            raise
         except Exception as error:
             if _is_final(error):
                 raise EncodingStopped(str(error)) from error

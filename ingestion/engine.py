@@ -84,6 +84,7 @@ class LocalEngine:
             self._messages,
             self.encoded,
             self.meters.encode,
+            patience,
         )
         self.stages = [*[fetch.run] * FETCHERS, *[self._decode] * workers, encode.run]
 

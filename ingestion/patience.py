@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
+from encoders.errors import EncoderUnavailable
 from indexer.errors import BackendUnavailable, CollectionBusy
 from ingestion.pipes import Stopped
 
@@ -36,7 +37,7 @@ class Patience:
         while True:
             try:
                 result = _unless_busy(call)
-            except BackendUnavailable as error:
+            except (BackendUnavailable, EncoderUnavailable) as error:
                 self._wait(pause, error)
                 pause = min(2 * pause, LONGEST_PAUSE)
             else:
@@ -49,7 +50,7 @@ class Patience:
         """Make every caller that waits, or would wait, raise `Stopped`."""
         self._stopped.set()
 
-    def _wait(self, seconds: float, error: BackendUnavailable) -> None:
+    def _wait(self, seconds: float, error: Exception) -> None:
         if not self.waiting:
             log.warning("waiting, nothing is lost: %s", error)
         self.waiting = str(error)

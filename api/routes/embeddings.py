@@ -5,8 +5,9 @@ from typing import Any
 
 from fastapi import APIRouter
 
-from api.embeddings import EmbeddingsRequest, RerankRequest, embed, rerank
+from api.embeddings import EmbeddingsRequest, RerankRequest, describe, embed, rerank
 from api.refusals import refusals
+from api.schemas import EncoderOut
 from api.service import ServiceDep
 
 router = APIRouter(tags=["embeddings"])
@@ -16,6 +17,12 @@ router = APIRouter(tags=["embeddings"])
 async def create_embeddings(request: EmbeddingsRequest, service: ServiceDep) -> dict[str, Any]:
     """Vectors of texts and pictures, by the encoder of this installation."""
     return await service.queries(embed, service, request)
+
+
+@router.get("/v1/encoder")
+async def describe_encoder(service: ServiceDep) -> EncoderOut:
+    """The encoder of this installation; others use it by this server's URL."""
+    return await service.queries(describe, service)
 
 
 @router.post("/v1/rerank", responses=refusals(404))

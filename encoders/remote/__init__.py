@@ -1,0 +1,1 @@
+"""The encoder of another installation, over HTTP."""
