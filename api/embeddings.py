@@ -68,7 +68,7 @@ Inputs = Annotated[
 class EmbeddingsRequest(BaseModel):
     """OpenAI's, and `vector` and `normalize` beside it."""
 
-    input: Inputs
+    input: Inputs = Field(examples=[["a red bicycle", {"text": "ein Hund"}]])
     model: str | None = Field(None, description="The encoder's name, as `/v1/models` has it.")
     encoding_format: Literal["float", "base64"] = "float"
     dimensions: int | None = Field(None, ge=1, description="The vector's own; none is shortened.")
@@ -83,8 +83,8 @@ class EmbeddingsRequest(BaseModel):
 class RerankRequest(BaseModel):
     """Cohere's; a document is a text, or a picture as a data: URI or `{"image": ...}`."""
 
-    query: str = Field(min_length=1, max_length=MAX_TEXT)
-    documents: Inputs
+    query: str = Field(min_length=1, max_length=MAX_TEXT, examples=["something red"])
+    documents: Inputs = Field(examples=[["a blue wall", "a red wall"]])
     model: str | None = None
     top_n: int | None = Field(None, ge=1)
     return_documents: bool = False

@@ -179,14 +179,20 @@ class SearchOptions(Request):
 
 
 class SearchRequest(SearchOptions):
-    parts: list[QueryPart] = Field([], max_length=MAX_PARTS)
+    parts: list[QueryPart] = Field(
+        [],
+        max_length=MAX_PARTS,
+        examples=[[{"text": "a red bicycle"}, {"text": "night", "weight": -0.3}]],
+    )
     filter: FilterTree | None = None
 
 
 class SearchLink(SearchOptions):
     """A search in an address."""
 
-    q: str | None = Field(None, max_length=MAX_TEXT, description="The text.")
+    q: str | None = Field(
+        None, max_length=MAX_TEXT, description="The text.", examples=["a red bicycle"]
+    )
     minus: list[str] = Field([], max_length=MAX_PARTS, description="Texts to stay away from.")
     point: list[UUID] = Field([], max_length=MAX_PARTS, description="Stored points' ids.")
     filter: str | None = Field(None, max_length=16_384, description="A filter as JSON.")

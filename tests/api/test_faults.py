@@ -1,7 +1,9 @@
 """The service goes on, whatever clients and disks do; each fault has its own status."""
 
 import socket
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +11,8 @@ import httpx
 import pytest
 
 import api.guard
+from encoders import Vectors
+from encoders.fake import FakeEncoder
 from tests.api.routes.test_assets import RED, left_over
 from tests.api.routes.test_search import refused
 from tests.api.server import Served, serving
@@ -90,3 +94,46 @@ def test_oversized_json(fresh: Served) -> None:
     answer = fresh.client.post(SEARCH, content=deep, headers={"content-type": "application/json"})
     refused(answer, 422, "invalid-request")
     goes_on(fresh)
+
+
+def test_answers_under_way_are_given_when_it_stops(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inside, go = threading.Event(), threading.Event()
+    encode = FakeEncoder.encode_texts
+
+    def slow(encoder: FakeEncoder, texts: Sequence[str]) -> Vectors:
+        if "slow" in texts:
+            inside.set()
+            go.wait(10)
+        return encode(encoder, texts)
+
+    monkeypatch.setattr(FakeEncoder, "encode_texts", slow)
+    with ThreadPoolExecutor(1) as pool:
+        with serving(tmp_path) as served:
+            served.installation.create("default")
+            url = served.url + SEARCH
+            answer = pool.submit(httpx.get, url, params={"q": "slow"}, timeout=30)
+            assert inside.wait(10)
+            threading.Timer(0.3, go.set).start()
+        assert answer.result().status_code == 200
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_dead_worker_is_replaced_and_shown(
+    fresh: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encode = FakeEncoder.encode_texts
+
+    def die(encoder: FakeEncoder, texts: Sequence[str]) -> Vectors:
+        if "die" in texts:
+            raise SystemExit("killed")
+        return encode(encoder, texts)
+
+    goes_on(fresh)
+    monkeypatch.setattr(FakeEncoder, "encode_texts", die)
+    assert fresh.client.get(SEARCH, params={"q": "die"}).status_code == 500
+    assert fresh.client.get("/readyz").json()["workers_replaced"] == 1
+    assert fresh.client.get(SEARCH, params={"q": "blue"}).status_code == 200
