@@ -23,7 +23,7 @@ from indexer import (
     UnknownCollection,
 )
 from indexer.qdrant.options import Patience, QdrantOptions
-from retrieval import Searcher
+from retrieval import Calibrations, Searcher
 from retrieval.classify import ClassifierCache, Probes
 
 if TYPE_CHECKING:
@@ -109,6 +109,11 @@ class Installation:
         return Probes(self.settings.data / "probes")
 
     @property
+    def calibrations(self) -> Calibrations:
+        """What scores mean in the collections that were calibrated, local or not."""
+        return Calibrations(self.settings.data / "relevance")
+
+    @property
     def classifiers(self) -> ClassifierCache:
         """Zero-shot classifiers made before; may be deleted at any time."""
         return ClassifierCache(self.settings.data / "cache" / "classifiers")
@@ -173,7 +178,8 @@ class Installation:
         Raises `UnknownCollection`, and `EncoderMismatch` where the settings name another encoder.
         """
         collection = self.store.open(name)
-        return Searcher(collection, self.encoder(collection), self._show)
+        known = self.calibrations.get(collection)
+        return Searcher(collection, self.encoder(collection), self._show, known)
 
     def _show(self, hit: Hit) -> RGBImage | None:
         """What stands for a point, for a model that looks at it."""

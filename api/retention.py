@@ -17,6 +17,7 @@ def drop(installation: Installation, name: str) -> None:
     store = installation.store
     try:
         collection = store.open(name)
+        installation.calibrations.forget(collection)
         uploads, points = set(_uploads(collection)), _points(collection)
         unused = uploads - _still_used(store, uploads, besides=name)
     except UnknownCollection:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from encoders import Encoder, require_same
 from indexer import Collection, Filter, Hit, MatchAny, MatchCondition, MatchValue
 from retrieval.answer import Answer, Found
+from retrieval.calibration import Calibration
 from retrieval.candidates import Group
 from retrieval.cascade import Pictures, match, rescore
 from retrieval.contradictions import contradictions
@@ -35,9 +36,13 @@ class Searcher:
     """Searches one collection with the encoder that made it."""
 
     def __init__(
-        self, collection: Collection, encoder: Encoder, pictures: Pictures = no_pictures
+        self,
+        collection: Collection,
+        encoder: Encoder,
+        pictures: Pictures = no_pictures,
+        calibration: Calibration | None = None,
     ) -> None:
-        """`pictures` shows points to the encoder, for `rerank`.
+        """`pictures` shows points to the encoder, for `rerank`; `calibration` is the collection's.
 
         Raises `EncoderMismatch` where the collection was made by another encoder.
         """
@@ -46,29 +51,37 @@ class Searcher:
         self._collection = collection
         self._encoder = encoder
         self._pictures = pictures
+        self._calibration = calibration
 
     def search(self, query: Query) -> Answer:
         """The best assets (or points) for the query, and the cursor of the next.
 
         Raises `InvalidQuery`, `UnknownPoint`, and what the encoder and the collection raise.
         """
-        return _Search(self._collection, self._encoder, self._pictures, query).answer()
+        parts = (self._collection, self._encoder, self._pictures, self._calibration)
+        return _Search(*parts, query).answer()
 
 
 class _Search:
     """One query under way."""
 
     def __init__(
-        self, collection: Collection, encoder: Encoder, pictures: Pictures, query: Query
+        self,
+        collection: Collection,
+        encoder: Encoder,
+        pictures: Pictures,
+        calibration: Calibration | None,
+        query: Query,
     ) -> None:
+        self._calibration = calibration
         self._collection, self._encoder, self._pictures = collection, encoder, pictures
         self._query = query
         self._trace = Trace()
         self._place = read_cursor(query.cursor, collection, query)
         with self._trace.stage("plan") as step:
             self._plan = make_plan(query, collection.schema, encoder.info)
-            step.note = self._plan.why
-        self._relevance = self._fitted()
+            self._relevance = self._fitted()
+            step.note = "; ".join(filter(None, [self._plan.why, self._measured()]))
         embedder = Embedder(collection, encoder)
         self._targets = embedder.targets(query, self._plan.vectors, self._trace)
 
@@ -92,13 +105,31 @@ class _Search:
 
     def _fitted(self) -> Relevance | None:
         """None where nothing is known of how likely a hit of this query answers."""
-        found = relevance(self._encoder.info) if self._query.only_text else None
+        if not self._query.only_text:
+            return None
+        [text] = self._query.sought
+        info, known = self._encoder.info, self._calibration
+        if known and known.fits(info) and self._plan.last in known.vectors:
+            return known.vectors[self._plan.last].relevance(text)
+        found = relevance(info)
         if found is None and self._query.min_relevance:
             raise InvalidQuery(
-                f"min_relevance: what scores of the encoder {self._encoder.info.name!r} mean was "
-                "not measured. Leave it out"
+                f"min_relevance: what scores of the encoder {info.name!r} mean was not measured. "
+                "Run `polylens index calibrate`, or leave it out"
             )
         return found
+
+    def _measured(self) -> str:
+        """Where relevance comes from."""
+        found, known = self._relevance, self._calibration
+        if found is None:
+            return ""
+        if known is None or not known.fits(self._encoder.info):
+            return f"relevance is one half at {found.centre:.3f}, by the encoder's threshold"
+        return (
+            f"relevance is one half at {found.centre:.3f}, by {known.texts} background texts over "
+            f"{known.points} points on {known.fitted:%Y-%m-%d}"
+        )
 
     def _window(self) -> tuple[Window, list[Group]]:
         """The window that the page is cut from, in its final order."""

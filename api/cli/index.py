@@ -15,6 +15,7 @@ from api.cli.options import CollectionName, Data, Device, EncoderName, installat
 from api.installation import Installation
 from api.snapshots import Snapshots, local, local_store
 from indexer import Collection, LocalCollection, LocalStore, VectorIndex
+from retrieval import Calibration
 
 index = typer.Typer(
     help="Look after collections: check, shrink, back up, move.", no_args_is_help=True
@@ -27,8 +28,28 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 @index.command()
 def info(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
     """Say what a collection holds and what it costs."""
-    with _opened(data, collection) as (_, opened):
-        _tell(_describe(opened), as_json=as_json)
+    with _opened(data, collection) as (polylens, opened):
+        known = polylens.calibrations.get(opened)
+        _tell(_describe(opened) | {"relevance": _relevance(known)}, as_json=as_json)
+
+
+@index.command()
+def calibrate(
+    data: Data = None,
+    collection: CollectionName = None,
+    encoder: EncoderName = None,
+    device: Device = None,
+    as_json: Json = False,
+) -> None:
+    """Learn what scores mean here, from texts that no picture answers; again when it has grown."""
+    from retrieval import calibrate as run
+
+    flags: dict[str, Any] = {"data": data, "collection": collection, "encoder": encoder}
+    with installation(needs=frozenset({"text"}), device=device, **flags) as polylens:
+        opened = polylens.store.open(polylens.settings.collection)
+        found = run(opened, polylens.encoder(opened))
+        polylens.calibrations.put(opened, found)
+        _tell({"collection": opened.name, "relevance": _relevance(found)}, as_json=as_json)
 
 
 @index.command()
@@ -195,6 +216,18 @@ def _describe(collection: Collection) -> dict[str, Any]:
         described["disk"] = asdict(collection.usage())
         described["index"] = [_index(one) for one in collection.index_info()]
     return described
+
+
+def _relevance(known: Calibration | None) -> dict[str, Any] | str:
+    """How it was fitted, and from which score on a hit is a good match, by vector name."""
+    if known is None:
+        return "not calibrated"
+    return {
+        "points": known.points,
+        "texts": known.texts,
+        "fitted": f"{known.fitted:%Y-%m-%d %H:%M}",
+        "good": {name: round(one.relevance("").centre, 4) for name, one in known.vectors.items()},
+    }
 
 
 def _index(one: VectorIndex) -> dict[str, Any]:

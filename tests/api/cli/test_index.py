@@ -162,3 +162,12 @@ def test_a_collection_moves_to_a_server_and_back(
     assert back["checksum"] == there["checksum"]
     monkeypatch.delenv("POLYLENS_QDRANT_URL")
     assert told(filled, "info", "-c", "back")["points"] == 6
+
+
+def test_calibrate_is_kept_shown_and_used(filled: Run) -> None:
+    assert told(filled, "info")["relevance"] == "not calibrated"
+    fitted = told(filled, "calibrate")["relevance"]
+    assert fitted["points"] == 6
+    assert told(filled, "info")["relevance"] == fitted
+    explained = filled("search", "red", "--explain").out
+    assert "background texts over 6 points" in explained
