@@ -84,11 +84,19 @@ def posting(url: str, path: str, body: Callable[[int], Any], key: str | None = N
     def connect() -> Iterator[Call]:
         with closing(kind(address.hostname or "", address.port, timeout=TIMEOUT)) as connection:
 
-            def call(number: int) -> int:
-                connection.request("POST", path, json.dumps(body(number)), headers)
+            def once(content: str) -> int:
+                connection.request("POST", path, content, headers)
                 response = connection.getresponse()
                 response.read()
                 return response.status
+
+            def call(number: int) -> int:
+                content = json.dumps(body(number))
+                try:
+                    return once(content)
+                except (OSError, http.client.HTTPException):
+                    connection.close()  # it was idle for too long, perhaps: once more, anew
+                    return once(content)
 
             yield call
 

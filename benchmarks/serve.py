@@ -1,6 +1,6 @@
 """The service under load, beside its engine and a minimal Flask + FAISS server: one run, tables.
 
-    python benchmarks/serve.py [--seconds 4] [--peer PYTHON] [--soak MINUTES]
+    OMP_NUM_THREADS=1 python benchmarks/serve.py [--seconds 4] [--peer PYTHON] [--soak MINUTES]
 
 The server runs on core 0, whoever asks on core 1 (`taskset`). `--peer` is the Python of an
 environment with flask and faiss-cpu; without it that row is left out. `--soak` does something else:
@@ -108,6 +108,7 @@ def overhead(folder: Path, seconds: float, peer: str | None) -> None:
         if peer:
             np.save(folder / "rows.npy", rows)
             with running([peer, "-c", PEER, str(folder / "rows.npy"), "8765"]) as url:
+                time.sleep(2)  # it tells its address before it listens
                 for count in (1, 64):
                     load = press(posting(url, "/search", bare), count, seconds)
                     told(f"Flask + FAISS, {points:,} points", load)
