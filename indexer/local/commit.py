@@ -42,7 +42,7 @@ class _Ticket(Generic[T]):
         """Run the operation; an error of its own fails it alone, one of the disk everything."""
         try:
             self.result = transaction.attempt(self.operation)
-        except sqlite3.Error:
+        except (sqlite3.Error, UnicodeDecodeError):  # the second of a damaged schema
             raise
         except Exception as error:  # noqa: BLE001 - handed to the thread that asked
             self.fail(error)

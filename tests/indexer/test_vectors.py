@@ -19,7 +19,7 @@ def collection(store: Store) -> Collection:
 
 
 def filled(collection: Collection, seed: int = 1) -> tuple[Generator, Model]:
-    generator, model = Generator(seed, 30), Model()
+    generator, model = Generator(seed, 30, bound=2**52), Model()
     for _ in range(6):
         operation = generator.upsert(model)
         operation(collection)
