@@ -1,6 +1,6 @@
 """`polylens search` from the shell, beside what cannot be avoided: one run, one table.
 
-    python benchmarks/cli_search.py [--runs 20]
+    python -m benchmarks.cli_search [--runs 20]
 
 The floor is a Python process that does nothing; next to it the imports alone. Kinds alternate,
 so that noise of the machine hits all alike; the first round, with cold files, is not counted.

@@ -1,6 +1,6 @@
 """Near-duplicates among many pictures: how long to find and to record them, in processor seconds.
 
-    python benchmarks/duplicates.py [--count 100000] [--hashes 1000000]
+    python -m benchmarks.duplicates [--count 100000] [--hashes 1000000]
 
 A collection of `count` points with random perceptual hashes, a tenth of which are a few bits away
 from another one; then as many bare `hashes`, and a brute-force comparison of 2,000 with all.

@@ -1,6 +1,6 @@
 """Exact search against the bare scan it cannot beat: one run, one table.
 
-    python benchmarks/exact_search.py [--rows 100000] [--dim 384] [--queries 100] [--folder DIR]
+    python -m benchmarks.exact_search [--rows 100000] [--dim 384] [--queries 100] [--folder DIR]
 
 The floor is one numpy matrix-vector product over the same bytes: the raw file, mapped. Queries of
 each kind alternate, so that noise of the machine hits all alike; only the product over a copy in

@@ -1,6 +1,6 @@
 """InternVL on one device with random weights of full size: one run, every row.
 
-    python benchmarks/gpu_internvl.py [--device cuda:0] [--batches 1,8,32,64] [--no-compile]
+    python -m benchmarks.gpu_internvl [--device cuda:0] [--batches 1,8,32,64] [--no-compile]
 
 Takes some minutes and a GPU of 80 GB. Speed does not depend on what the weights are. The ceiling is
 the best of the tower's own bfloat16 products on this device, measured here, with random values;

@@ -1,6 +1,6 @@
 """Segmentation and chat with random weights, beside the bare model: one run, every row.
 
-    python benchmarks/heads.py [--device cuda:0] [--size full] [--picture 1024x768] [--runs 5]
+    python -m benchmarks.heads [--device cuda:0] [--size full] [--picture 1024x768] [--runs 5]
 
 Speed does not depend on the weights. Segmentation stands beside the model's forward over as
 many windows of zeros in the same batches, alone and with one resize of logits to the picture's size

@@ -1,6 +1,6 @@
 """Ingesting photos and films, beside its stages alone and beside what one would write oneself.
 
-    python benchmarks/ingest.py [--photos 200] [--films 4] [--rounds 3] [--workers N] [--only ...]
+    python -m benchmarks.ingest [--photos 200] [--films 4] [--rounds 3] [--workers N] [--only ...]
 
 One run, one table. The stages are decode-only (read, decode, `preprocess`, in the same number of
 threads) and encode-only (`encode_pixels` of as many pixels in the same batches). The peer is a

@@ -1,6 +1,6 @@
 """A bulk ingestion of very many assets: is time linear, memory flat, and a rerun quick?
 
-    python benchmarks/million.py [--count 100000] [--kind texts|images] [--tenths 10]
+    python -m benchmarks.million [--count 100000] [--kind texts|images] [--tenths 10]
 
 The `fake` encoder takes no time worth speaking of, so this measures everything else: listing a
 manifest (texts, JSONL) or shards (small JPEGs in WebDataset tars of 10,000), the ledger, commits

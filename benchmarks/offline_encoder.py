@@ -1,6 +1,6 @@
 """The offline encoder over the photos that scikit-image and scikit-learn ship: quality and speed.
 
-    OMP_NUM_THREADS=1 python benchmarks/offline_encoder.py    # times on one core
+    OMP_NUM_THREADS=1 python -m benchmarks.offline_encoder    # times on one core
 
 Two sets of queries, both in 13 languages. Phrases, as people type them, in benchmarks/data; they
 were written without looking at what the encoder finds, and half of them have no answer. Names: all

@@ -1,6 +1,6 @@
 """What the offline encoder's dictionary is worth, word by word and without photos.
 
-    OMP_NUM_THREADS=1 python benchmarks/offline_words.py
+    OMP_NUM_THREADS=1 python -m benchmarks.offline_words
 
 The gallery is 1000 made-up images, one for each class: features equal to the classifier's own row
 for the class, logits that follow from it. They are the images that the classifier would be surest

@@ -1,6 +1,6 @@
 """How well relevance tells an answer from none, with the offline encoder over real photos.
 
-    python benchmarks/relevance.py [--stamps /usr/share/tuxpaint/stamps]
+    python -m benchmarks.relevance [--stamps /usr/share/tuxpaint/stamps]
 
 Two sets of queries in 13 languages, each judged by the best hit's relevance: by the encoder's fixed
 threshold, and by the collection's own background. The phrases of benchmarks/data over the photos

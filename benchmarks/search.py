@@ -1,6 +1,6 @@
 """Search through sealed segments: against bare FAISS, numpy, Qdrant's engine and usearch.
 
-    OMP_NUM_THREADS=1 python benchmarks/search.py [--rows 100000] [--data clustered] [--no-peers]
+    OMP_NUM_THREADS=1 python -m benchmarks.search [--rows 100000] [--data clustered] [--no-peers]
 
 One run, one table: every way answers the same queries over the same vectors on one core, and its
 recall@10 is against numpy's exact answer. Half of the queries are stored vectors, moved (`image`);

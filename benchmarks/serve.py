@@ -1,6 +1,6 @@
 """The service under load, beside its engine and a minimal Flask + FAISS server: one run, tables.
 
-    OMP_NUM_THREADS=1 python benchmarks/serve.py [--seconds 4] [--peer PYTHON] [--soak MINUTES]
+    OMP_NUM_THREADS=1 python -m benchmarks.serve [--seconds 4] [--peer PYTHON] [--soak MINUTES]
 
 The server runs on core 0, whoever asks on core 1 (`taskset`). `--peer` is the Python of an
 environment with flask and faiss-cpu; without it that row is left out. `--soak` does something else:

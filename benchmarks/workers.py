@@ -1,6 +1,6 @@
 """Processes for several devices: what can travel to them, and what two of them gain over one.
 
-    python benchmarks/workers.py [--rounds 9]
+    python -m benchmarks.workers [--rounds 9]
 
 A tiny InternVL stands for a model whose time is Python's, kernel by kernel: its passes hold the
 interpreter lock. Two threads with a copy each are what processes are compared with. All variants
