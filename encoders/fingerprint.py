@@ -25,6 +25,15 @@ def digest(*parts: object) -> str:
     return sha.hexdigest()[:16]
 
 
+def file_identity(file: Path) -> tuple[str, int, int]:
+    """Path, bytes, time of change in ns: something changes when the file does, or when it goes."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return str(file), -1, -1
+    return str(file), stat.st_size, stat.st_mtime_ns
+
+
 def require_same(stored: Mapping[str, str], loaded: Mapping[str, str], what: str) -> None:
     """Compare the parts that both sides have, so that a text-only node fits an image-only one.
 
@@ -68,8 +77,7 @@ def default_cache() -> Path:
 
 def _file_hashes(file: Path, cache: Path) -> dict[str, str]:
     """Tensor name -> hash of one weight file, from the cache where it is there."""
-    stat = file.stat()
-    entry = cache / (digest(str(file), stat.st_size, stat.st_mtime_ns) + ".json")
+    entry = cache / (digest(*file_identity(file)) + ".json")
     try:
         known: dict[str, str] = json.loads(entry.read_text("utf-8"))
     except (OSError, ValueError):

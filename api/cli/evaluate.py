@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,14 +13,19 @@ from numpy.typing import NDArray
 from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
 from api.installation import Installation
 from retrieval.evaluate import (
+    ADE20K,
+    DATASETS,
     MSRVTT_FRAMES,
-    SUITES,
     Copy,
     Embeddings,
+    Follow,
+    Kept,
     Result,
     as_json,
     evaluate_judgements,
+    evaluate_segmentation,
     markdown,
+    read_ade20k,
     read_judgements,
     save,
     suite,
@@ -33,9 +39,12 @@ INCOMPLETE = 3  # exit code
 
 def evaluate(
     dataset: Annotated[
-        str | None, typer.Argument(help=f"A public data set: {', '.join(SUITES)}.")
+        str | None, typer.Argument(help=f"A public data set: {', '.join(DATASETS)}.")
     ] = None,
-    root: Annotated[Path | None, typer.Option(help="The folder of your copy of it.")] = None,
+    root: Annotated[
+        Path | None,
+        typer.Option(exists=True, file_okay=False, help="The folder of your copy of it."),
+    ] = None,
     language: Annotated[
         list[str] | None, typer.Option(help="Only this language; give several.")
     ] = None,
@@ -70,6 +79,7 @@ def evaluate(
 
     \b
     polylens eval flickr30k --root ~/data/flickr30k -e internvl-g
+    polylens eval ade20k --root ~/data/ADEChallengeData2016 --set segmenter=FILE.pth
     polylens eval --queries queries.jsonl -c photos
 
     What was encoded is kept: a run that was interrupted goes on where it stopped. Exit code 3 says
@@ -82,6 +92,10 @@ def evaluate(
     ) as polylens:
         if queries is not None:
             results = _judged(polylens, queries)
+        elif dataset == ADE20K:
+            if encoder is not None:
+                raise typer.BadParameter("ade20k measures a segmenter: --set segmenter=FILE")
+            results = [_segmented(polylens, root or Path())]
         else:
             copy = Copy(
                 root or Path(), language or (), annotations, frames, classes, templates, same_names
@@ -108,15 +122,32 @@ def _judged(polylens: Installation, queries: Path) -> list[Result]:
 
 
 def _public(polylens: Installation, dataset: str, copy: Copy) -> list[Result]:
+    run = suite(dataset).run
+    with _bars() as follow:
+        embeddings = Embeddings(polylens.encoder(), _cache(polylens), follow)
+        return list(run(copy, embeddings, read_frames))
+
+
+def _segmented(polylens: Installation, root: Path) -> Result:
+    from api.heads import Heads
+
+    mapped = read_ade20k(root)
+    with Heads(polylens.settings).segmenter() as segmenter, _bars() as follow:
+        name = polylens.settings.segmenter.stem if polylens.settings.segmenter else ""
+        return evaluate_segmentation(mapped, segmenter, name, Kept(_cache(polylens)), follow)
+
+
+def _cache(polylens: Installation) -> Path:
+    return polylens.settings.data / "cache" / "evaluations"
+
+
+@contextmanager
+def _bars() -> Iterator[Follow]:
     from rich.console import Console
     from rich.progress import Progress
 
-    run = suite(dataset).run
     with Progress(console=Console(stderr=True)) as progress:
-        embeddings = Embeddings(
-            polylens.encoder(), polylens.settings.data / "cache" / "evaluations", _Bars(progress)
-        )
-        return list(run(copy, embeddings, read_frames))
+        yield _Bars(progress)
 
 
 def read_frames(path: Path, count: int) -> Iterator[NDArray[np.uint8]]:
@@ -139,7 +170,7 @@ def read_frames(path: Path, count: int) -> Iterator[NDArray[np.uint8]]:
 
 
 class _Bars:
-    """A bar for each kind of thing that is encoded."""
+    """A bar for each kind of thing that is worked on."""
 
     def __init__(self, progress: "Progress") -> None:
         self._progress = progress

@@ -103,3 +103,14 @@ class Labelled:
         """Without the images that are not `kept` `[media]`."""
         media = [path for path, keep in zip(self.media, kept, strict=True) if keep]
         return replace(self, media=media, targets=self.targets[kept])
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """Images and for each a picture of the same size whose pixel values are classes."""
+
+    name: str
+    media: Sequence[Path]
+    maps: Sequence[Path]
+    listed: int
+    gaps: Gaps

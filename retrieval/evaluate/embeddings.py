@@ -1,7 +1,5 @@
 """Vectors of a data set, made once: a run that was interrupted goes on where it stopped."""
 
-import contextlib
-import uuid
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -15,9 +13,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from encoders import Encoder, InvalidInput, Pixels, Use, Vectors, unit
-from encoders.fingerprint import digest
+from encoders.fingerprint import digest, file_identity
 from retrieval.errors import InvalidDataset
 from retrieval.evaluate.dataset import Gaps
+from retrieval.evaluate.kept import Kept
 
 CHUNK = 256  # items whose vectors are kept together
 READERS = 4
@@ -31,7 +30,7 @@ Item = TypeVar("Item")
 Identity = tuple[str, int, int]
 """Path, bytes, and time of change in nanoseconds."""
 Follow = Callable[[str, int, int], None]
-"""Called with what is encoded, how many are done, and of how many."""
+"""Called with what is worked on, how many are done, and of how many."""
 
 
 def unfollowed(_what: str, _done: int, _total: int) -> None:
@@ -82,7 +81,7 @@ class Embeddings:
             with ThreadPoolExecutor(READERS, thread_name_prefix="eval") as pool:
                 return self._means([*pool.map(lambda path: _seen(path, views), some)])
 
-        return self._rows(what, [*map(_identity, paths)], encode, ("image", "vectors"), how)
+        return self._rows(what, [*map(file_identity, paths)], encode, ("image", "vectors"), how)
 
     def _means(self, seen: Sequence[Sequence[Pixels]]) -> Vectors:
         """Unit mean rows of each thing's views; NaN without any."""
@@ -112,30 +111,13 @@ class Embeddings:
         *how: object,
     ) -> Vectors:
         fingerprint = {part: self.encoder.info.fingerprint.get(part) for part in parts}
-        chunks = []
+        chunks, kept = [], Kept(self.folder)
         for start in range(0, len(items), CHUNK):
             some = items[start : start + CHUNK]
             key = digest(what, fingerprint, list(self.encoder.info.vectors), *how, list(some))
-            chunks.append(self._chunk(key, partial(encode, some)))
+            chunks.append(kept.get(key, partial(encode, some)))
             self.follow(what, start + len(some), len(items))
         return _joined(chunks)
-
-    def _chunk(self, key: str, make: Callable[[], Vectors]) -> Vectors:
-        if self.folder is None:
-            return make()
-        from safetensors import SafetensorError
-        from safetensors.numpy import load_file, save
-
-        path = self.folder / key[:2] / f"{key}.safetensors"
-        with contextlib.suppress(OSError, SafetensorError):
-            known: Vectors = load_file(path)
-            return known
-        made = make()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(f".{uuid.uuid4().hex}")
-        draft.write_bytes(save({name: np.ascontiguousarray(row) for name, row in made.items()}))
-        draft.replace(path)
-        return made
 
 
 def readable(vectors: Vectors, paths: Sequence[Path], gaps: Gaps) -> NDArray[np.bool_]:
@@ -150,15 +132,6 @@ def readable(vectors: Vectors, paths: Sequence[Path], gaps: Gaps) -> NDArray[np.
     if bad.all():
         raise InvalidDataset(f"no file can be read: {'; '.join(gaps.sentences())}")
     return ~bad
-
-
-def _identity(path: Path) -> Identity:
-    """What changes when a file does; also of one that has gone."""
-    try:
-        stat = path.stat()
-    except OSError:
-        return str(path), -1, -1
-    return str(path), stat.st_size, stat.st_mtime_ns
 
 
 def _seen(path: Path, views: Callable[[Path], list[Pixels]]) -> list[Pixels]:

@@ -1,4 +1,4 @@
-"""Numbers published for InternVL-C and -G, zero-shot, in percent.
+"""Numbers published for InternVL-C and -G, zero-shot, and for heads on InternViT, in percent.
 
 From the InternVL paper (Chen et al. 2023, arXiv:2312.14238) and the public project's own pages.
 """
@@ -30,6 +30,21 @@ SIZES = {
     ("objectnet", "en"): 18_574,
 }
 """Data set and language -> images or videos that the published numbers are of."""
+
+SCENES = {"ade20k": 2000}
+"""Data set of segmentation -> images."""
+
+HEADS: Mapping[str, tuple[str, float]] = {
+    "linear_intern_vit_6b_504_5k_ade20k_bs16_lr4e-5_1of16": ("linear, 1/16 of the data", 46.5),
+    "linear_intern_vit_6b_504_10k_ade20k_bs16_lr4e-5_1of8": ("linear, 1/8 of the data", 50.0),
+    "linear_intern_vit_6b_504_20k_ade20k_bs16_lr4e-5_1of4": ("linear, 1/4 of the data", 53.3),
+    "linear_intern_vit_6b_504_40k_ade20k_bs16_lr4e-5_1of2": ("linear, 1/2 of the data", 55.8),
+    "linear_intern_vit_6b_504_80k_ade20k_bs16_lr4e-5_1of1": ("linear, all of the data", 57.2),
+    "linear_intern_vit_6b_504_80k_ade20k_bs16_lr4e-5_frozen": ("linear, frozen tower", 47.2),
+    "upernet_intern_vit_6b_504_80k_ade20k_bs16_lr4e-5_frozen": ("UperNet, frozen tower", 54.9),
+    "upernet_intern_vit_6b_504_80k_ade20k_bs16_lr4e-5": ("UperNet, all tuned", 58.9),
+}
+"""Public file without its ending -> what it is, and its mIoU on ADE20K."""
 
 Key = tuple[str, str, str]
 """Model, data set, language."""
@@ -93,6 +108,14 @@ class Reference:
         model = " ".join(filter(None, (f"InternVL-{vector.upper()}", tuned)))
         numbers = PUBLISHED.get((model, dataset, language), {})
         return cls(model if numbers else None, numbers, SIZES.get((dataset, language), 0))
+
+    @classmethod
+    def of_segmenter(cls, name: str, dataset: str) -> "Reference":
+        """For a head, by its file's name without the ending."""
+        if name not in HEADS or dataset not in SCENES:
+            return NOTHING
+        head, value = HEADS[name]
+        return cls(f"InternViT-6B {head}", {"mIoU": value}, SCENES[dataset])
 
     def doubts(self, listed: int) -> list[str]:
         """Why ours should not be compared with theirs, where a copy lists so many files."""

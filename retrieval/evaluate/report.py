@@ -54,7 +54,7 @@ def _table(results: Sequence[Result]) -> str:
     reference = next((result.reference for result in results if result.reference), None)
     columns = ["language", "measure", "ours", *([reference, "difference"] if reference else [])]
     lines = [
-        f"## {first.dataset}: {first.encoder}, vector {first.vector}",
+        f"## {first.dataset}: {first.encoder}{first.vector and f', vector {first.vector}'}",
         "",
         f"{first.protocol[0].upper()}{first.protocol[1:]}.",
         "",

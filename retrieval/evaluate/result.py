@@ -20,7 +20,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Result:
-    """One data set in one language, with one vector.
+    """One data set in one language, with one vector; "-" and "" where there is no such thing.
 
     `protocol` says in a sentence what was done; `counts` is what was scored, `gaps` what could not
     be, a sentence for each kind. `reference` names the model of the published numbers.

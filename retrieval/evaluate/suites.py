@@ -48,7 +48,7 @@ class Suite:
 def suite(name: str) -> Suite:
     """Raises `InvalidDataset` naming those there are."""
     if name not in SUITES:
-        raise InvalidDataset(f"there is no data set {name!r}, only {', '.join(SUITES)}")
+        raise InvalidDataset(f"there is no data set {name!r}, only {', '.join(DATASETS)}")
     return SUITES[name]
 
 
@@ -119,3 +119,8 @@ SUITES: Mapping[str, Suite] = {
         )
     },
 }
+
+ADE20K = "ade20k"
+"""Measures the segmenter, not an encoder: `evaluate_segmentation`."""
+
+DATASETS = (*SUITES, ADE20K)

@@ -7,7 +7,7 @@ checkpoints, or stated in a JSON file beside them.
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from encoders.devices import first_device, parse_dtype
 from encoders.errors import CheckpointError, ModelUnavailable
+from encoders.fingerprint import digest, file_identity
 from encoders.heads.segmentation.classes import ADE20K
 from encoders.heads.segmentation.model import SegmentationConfig, SegmentationModel
 from encoders.heads.segmentation.segmenter import Segmenter
@@ -89,7 +90,9 @@ def load_segmenter(
     with torch.device("meta"):
         model = SegmentationModel(config, attend)
     _fill(model, catalogue, device, dtype, room)
-    return Segmenter(model.eval(), _names(config.classes), device)
+    files = [file_identity(file.resolve()) for file in (options.backbone, path) if file]
+    identity = digest(files, asdict(config), str(dtype))
+    return Segmenter(model.eval(), _names(config.classes), device, identity)
 
 
 def read_config(found: Shapes, path: Path, numbers: Numbers) -> SegmentationConfig:

@@ -42,11 +42,17 @@ class Segmenter:
     """Segments pictures one at a time; not thread-safe, as a device is not."""
 
     def __init__(
-        self, model: SegmentationModel, names: Sequence[str], device: torch.device
+        self,
+        model: SegmentationModel,
+        names: Sequence[str],
+        device: torch.device,
+        identity: str = "",
     ) -> None:
+        """`identity` is another where anything is that decides the answers."""
         self._model = model
         self._device = device
         self.names = names
+        self.identity = identity
 
     @torch.inference_mode()
     def segment(self, image: Image.Image) -> Segmentation:

@@ -1,11 +1,13 @@
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.api.cli.conftest import Run
 from tests.encoders.internvl.tiny import TINY
 from tests.retrieval.evaluate import toys
+from tests.retrieval.evaluate.test_regions import checkpoint
 
 
 @pytest.fixture
@@ -73,7 +75,7 @@ def test_queries_of_one_s_own(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", [(), ("flickr30k",), ("--root", "x"), ("flickr30k", "--root", "x", "--queries", "y")]
+    "asked", [(), ("flickr30k",), ("--root", "."), ("flickr30k", "--root", ".", "--queries", "y")]
 )
 def test_what_to_give_is_said(run: Run, asked: tuple[str, ...]) -> None:
     found = run("eval", *asked)
@@ -81,7 +83,33 @@ def test_what_to_give_is_said(run: Run, asked: tuple[str, ...]) -> None:
     assert "give a data set and --root, or --queries" in " ".join(found.err.split())
 
 
+def test_a_copy_that_is_nowhere_is_named_before_anything_is_loaded(run: Run) -> None:
+    found = run("eval", "flickr30k", "--root", "nowhere", "-e", "no/such-encoder")
+    assert found.code == 2
+    assert "'nowhere' does not exist" in found.err
+
+
 def test_an_unknown_data_set_is_refused(run: Run, tmp_path: Path) -> None:
     found = run("eval", "sketches", "--root", tmp_path, "-e", "fake")
     assert found.code == 1
     assert "there is no data set 'sketches', only flickr30k" in found.err
+
+
+def test_a_segmenter_on_ade20k(run: Run, tmp_path: Path) -> None:
+    maps = {"a": np.ones((60, 70), np.uint8), "b": np.ones((50, 50), np.uint8)}
+    root = toys.ade20k(tmp_path / "ade", maps)
+    asked = ("eval", "ade20k", "--root", root)
+    assert "POLYLENS_SEGMENTER" in run(*asked).err
+    assert "measures a segmenter" in run(*asked, "-e", "fake").err
+    head = checkpoint(tmp_path / "tiny.safetensors")
+    found = run(*asked, "--set", f"segmenter={head}")
+    assert found.code == 0, found.err
+    assert "## ade20k: tiny\n" in found.out
+    assert "| - | mIoU |" in found.out
+    (root / "annotations" / "validation" / "b.png").unlink()
+    again = run(*asked, "--set", f"segmenter={head}", "--json")
+    assert again.code == 3
+    (result,) = json.loads(again.out)
+    assert result["counts"]["images"] == 1
+    saved = tmp_path / "data" / "evaluations" / "ade20k-tiny.json"
+    assert json.loads(saved.read_text()) == [result]

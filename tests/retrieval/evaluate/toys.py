@@ -4,6 +4,10 @@ import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
 from tests.media import encoded, frames, plain, save_video
 
 COLOURS = ("red", "green", "blue", "yellow", "cyan", "magenta")
@@ -84,3 +88,15 @@ def folders(root: Path, names: Mapping[str, str], each: int = 2) -> Path:
     path = root.parent / "classes.txt"
     path.write_text("".join(f"{key}\t{name}\n" for key, name in names.items()), "utf-8")
     return path
+
+
+def ade20k(root: Path, maps: Mapping[str, NDArray[np.uint8]]) -> Path:
+    """Name of a picture -> its annotation `[height, width]` as stored; the pictures are noise."""
+    images, annotations = root / "images" / "validation", root / "annotations" / "validation"
+    for folder in (images, annotations):
+        folder.mkdir(parents=True, exist_ok=True)
+    for number, (name, annotation) in enumerate(maps.items()):
+        noise = np.random.default_rng(number).integers(0, 256, (*annotation.shape, 3), np.uint8)
+        Image.fromarray(noise).save(images / f"{name}.jpg", quality=95)
+        Image.fromarray(annotation).save(annotations / f"{name}.png")
+    return root
