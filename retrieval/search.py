@@ -48,8 +48,8 @@ class Searcher:
         """
         what = f"collection {collection.name!r}"
         require_same(collection.schema.fingerprint, encoder.info.fingerprint, what)
-        self._collection = collection
-        self._encoder = encoder
+        self.collection = collection
+        self.encoder = encoder
         self._pictures = pictures
         self._calibration = calibration
 
@@ -58,7 +58,7 @@ class Searcher:
 
         Raises `InvalidQuery`, `UnknownPoint`, and what the encoder and the collection raise.
         """
-        parts = (self._collection, self._encoder, self._pictures, self._calibration)
+        parts = (self.collection, self.encoder, self._pictures, self._calibration)
         return _Search(*parts, query).answer()
 
 

@@ -16,6 +16,7 @@ from retrieval.evaluate import (
     ADE20K,
     DATASETS,
     MSRVTT_FRAMES,
+    RERANK,
     Copy,
     Embeddings,
     Follow,
@@ -30,6 +31,7 @@ from retrieval.evaluate import (
     save,
     suite,
 )
+from retrieval.query import MAX_RERANK
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -65,6 +67,14 @@ def evaluate(
         Path | None,
         typer.Option(help="Instead: your own queries and what they should find, as JSON lines."),
     ] = None,
+    rerank: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            max=MAX_RERANK,
+            help="Own queries: hits to compare with the text, if possible.",
+        ),
+    ] = RERANK,
     output: Annotated[
         Path | None, typer.Option(help="Folder for the report; by default in the data folder.")
     ] = None,
@@ -91,7 +101,7 @@ def evaluate(
         more, data=data, collection=collection, encoder=encoder, device=device
     ) as polylens:
         if queries is not None:
-            results = _judged(polylens, queries)
+            results = _judged(polylens, queries, rerank)
         elif dataset == ADE20K:
             if encoder is not None:
                 raise typer.BadParameter("ade20k measures a segmenter: --set segmenter=FILE")
@@ -116,9 +126,9 @@ def _save(results: Sequence[Result], folder: Path) -> list[Path]:
         ) from error
 
 
-def _judged(polylens: Installation, queries: Path) -> list[Result]:
-    collection = polylens.store.open(polylens.settings.collection)
-    return evaluate_judgements(read_judgements(queries), collection, polylens.encoder(collection))
+def _judged(polylens: Installation, queries: Path, rerank: int) -> list[Result]:
+    judgements = read_judgements(queries)
+    return evaluate_judgements(judgements, polylens.searcher(polylens.settings.collection), rerank)
 
 
 def _public(polylens: Installation, dataset: str, copy: Copy) -> list[Result]:

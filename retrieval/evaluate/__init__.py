@@ -1,7 +1,7 @@
 """Measuring: the public protocols over local copies, and a user's own judgements."""
 
 from retrieval.evaluate.embeddings import Embeddings, Follow, ReadFrames
-from retrieval.evaluate.judged import evaluate_judgements
+from retrieval.evaluate.judged import RERANK, evaluate_judgements
 from retrieval.evaluate.judgements import Judgement, read_judgements
 from retrieval.evaluate.kept import Kept
 from retrieval.evaluate.layouts.ade20k import read as read_ade20k
@@ -14,6 +14,7 @@ __all__ = [
     "ADE20K",
     "DATASETS",
     "MSRVTT_FRAMES",
+    "RERANK",
     "SUITES",
     "Copy",
     "Embeddings",

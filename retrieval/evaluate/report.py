@@ -52,7 +52,12 @@ def _grouped(results: Sequence[Result]) -> list[list[Result]]:
 def _table(results: Sequence[Result]) -> str:
     first = results[0]
     reference = next((result.reference for result in results if result.reference), None)
-    columns = ["language", "measure", "ours", *([reference, "difference"] if reference else [])]
+    staged = any(score.change is not None for result in results for score in result.scores)
+    columns = [
+        *("language", "measure", "ours"),
+        *([reference, "difference"] if reference else []),
+        *(["change"] if staged else []),
+    ]
     lines = [
         f"## {first.dataset}: {first.encoder}{first.vector and f', vector {first.vector}'}",
         "",
@@ -63,7 +68,7 @@ def _table(results: Sequence[Result]) -> str:
         _row(columns),
         _row(["---"] * len(columns)),
         *(
-            _row([result.language, *_cells(score, compared=reference is not None)])
+            _row([result.language, *_cells(score, compared=reference is not None, staged=staged)])
             for result in results
             for score in result.scores
         ),
@@ -79,13 +84,17 @@ def _notes(result: Result) -> list[str]:
     return [f"- {result.language}: {scored}", *missing]
 
 
-def _cells(score: Score, *, compared: bool) -> list[str]:
-    cells = [score.name, f"{score.value:.1f}"]
-    if not compared:
-        return cells
-    if score.published is None or score.difference is None:
-        return [*cells, "", ""]
-    return [*cells, f"{score.published:.1f}", f"{score.difference:+.1f}"]
+def _cells(score: Score, *, compared: bool, staged: bool) -> list[str]:
+    return [
+        score.name,
+        f"{score.value:.1f}",
+        *([_number(score.published, ".1f"), _number(score.difference, "+.1f")] if compared else []),
+        *([_number(score.change, "+.1f")] if staged else []),
+    ]
+
+
+def _number(value: float | None, form: str) -> str:
+    return "" if value is None else format(value, form)
 
 
 def _row(cells: Sequence[str]) -> str:

@@ -6,11 +6,16 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Score:
-    """A measure in percent; `published` is None where nothing was published for it."""
+    """A measure in percent; `published` is None where nothing was published for it.
+
+    `change` is what it gained, in points, over the same measure one stage before; None for those
+    that are not of stages, and for the first.
+    """
 
     name: str
     value: float
     published: float | None = None
+    change: float | None = None
 
     @property
     def difference(self) -> float | None:
