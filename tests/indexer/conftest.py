@@ -26,6 +26,9 @@ STORES: dict[str, Callable[[Path, pytest.FixtureRequest], Store]] = {
     "qdrant-http": lambda folder, request: QdrantStore(
         request.getfixturevalue("qdrant").url, folder
     ),
+    "qdrant-edge": lambda folder, request: emptied(
+        QdrantStore(request.getfixturevalue("edge"), folder)
+    ),
 }
 if f"{ENVIRONMENT}URL" in os.environ:
     STORES["qdrant-server"] = lambda folder, _: real_server(folder)
@@ -33,12 +36,12 @@ if f"{ENVIRONMENT}URL" in os.environ:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of random tests over sealed stores, which build much, a few run in `make test`."""
+    """Of random tests over stores that are slow, a few run in `make test`."""
     for item in items:
         if isinstance(item, pytest.Function) and hasattr(item, "callspec"):
             chosen = item.callspec.params
-            sealed = str(chosen.get("store")).startswith("local-")
-            if sealed and chosen.get("seed", 0) not in (0, 1):
+            slow = str(chosen.get("store")).startswith(("local-", "qdrant-edge"))
+            if slow and chosen.get("seed", 0) not in (0, 1):
                 item.add_marker(pytest.mark.long)
 
 
@@ -62,8 +65,18 @@ def qdrant(qdrant_server: Loopback) -> Loopback:
     return qdrant_server
 
 
+@pytest.fixture(scope="session")
+def edge() -> Iterator[str]:
+    """The URL of Qdrant's own engine, in a process of its own."""
+    pytest.importorskip("qdrant_edge", reason="NOT TESTED: needs qdrant-edge-py")
+    from tests.indexer.qdrant.edge import edge_server
+
+    with edge_server() as url:
+        yield url
+
+
 def real_server(folder: Path) -> QdrantStore:
-    """That of the environment, without the collections of polylens that it held."""
+    """That of the environment."""
     settings = {
         name.removeprefix(ENVIRONMENT): value
         for name, value in os.environ.items()
@@ -77,6 +90,11 @@ def real_server(folder: Path) -> QdrantStore:
         prefer_grpc="GRPC" in settings,
         options=cluster if "CLUSTER" in settings else None,
     )
+    return emptied(store)
+
+
+def emptied(store: QdrantStore) -> QdrantStore:
+    """Without the collections of polylens that the server held."""
     for name in store.names():
         store.drop(name)
     return store

@@ -1,5 +1,6 @@
 """Local stores in which everything is sealed before it is searched."""
 
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +11,19 @@ from indexer.local.options import IndexKind
 
 
 class SealingCollection(LocalCollection):
-    """Seals all vectors before each search, and checks that nothing is left in the tail."""
+    """Seals all vectors before each search, and checks that nothing is left in the tail.
+
+    `ways` counts how searches went.
+    """
+
+    def __init__(self, *arguments: Any) -> None:  # noqa: ANN401
+        super().__init__(*arguments)
+        self.ways: Counter[str] = Counter()
 
     def search(self, *arguments: Any, **named: Any) -> SearchResult:  # noqa: ANN401 - as they come
         self.seal()
         found = super().search(*arguments, **named)
+        self.ways[found.way] += 1
         for index in self.index_info():
             assert index.tail == 0
             assert (index.rows > 0) <= (len(index.segments) > 0)

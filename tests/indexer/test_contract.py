@@ -26,6 +26,7 @@ from indexer import (
 )
 from tests.indexer.model import Json, Model, assert_same, unit
 from tests.indexer.operations import SCHEMA, Generator
+from tests.indexer.sealing import SealingCollection
 
 
 @pytest.fixture
@@ -67,6 +68,8 @@ def test_random_operations_keep_to_the_model(collection: Collection, seed: int) 
             stored = model.points[hit.id]
             assert (hit.asset, hit.payload) == (stored.asset, stored.payload)
     assert_same(collection, model)
+    if isinstance(collection, SealingCollection):
+        assert collection.ways["segments"]
 
 
 def test_scroll_pages_through_matches_in_id_order(collection: Collection) -> None:

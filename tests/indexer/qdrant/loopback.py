@@ -1,13 +1,13 @@
 """A small server that speaks the part of Qdrant's REST interface that we use, and can misbehave.
 
-Behind it is qdrant-client's own engine. Requests and answers go through the client's models, so
-what the real client sends is checked on the way.
+Behind it is qdrant-client's own engine, or Qdrant's (`edge.py`). Requests and answers go through
+the client's models, so what the real client sends is checked on the way.
 """
 
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,6 +16,7 @@ import uvicorn
 from pydantic import TypeAdapter
 from pydantic_core import to_jsonable_python
 from qdrant_client import QdrantClient, models
+from qdrant_client.http.models import QueryResponse
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -32,6 +33,31 @@ Call = Callable[[QdrantClient, str, Any], Any]
 """Client, name of the collection (and of the vector), body of the request -> result."""
 
 
+Json = Any
+"""What has no type before it is looked at."""
+
+
+class InMemory(QdrantClient):
+    """qdrant-client's own engine, which warns of what it does not heed."""
+
+    def __init__(self) -> None:
+        super().__init__(":memory:")
+
+    def create_payload_index(
+        self, collection_name: str, *_: Json, **__: Json
+    ) -> models.UpdateResult:
+        """There are no indexes."""
+        self.get_collection(collection_name)
+        return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)
+
+    def query_batch_points(
+        self, collection_name: str, requests: Sequence[models.QueryRequest], *_: Json, **__: Json
+    ) -> list[QueryResponse]:
+        """Every point is looked at."""
+        plain = [request.model_copy(update={"params": None}) for request in requests]
+        return super().query_batch_points(collection_name, plain)
+
+
 @dataclass
 class Loopback:
     """The next requests meet `faults`, one each, the others `always`; `seen` is what was asked.
@@ -39,7 +65,7 @@ class Loopback:
     `bodies` has the latest body of each route, e.g. of `PUT /collections/{name}`.
     """
 
-    client: QdrantClient = field(default_factory=lambda: QdrantClient(":memory:"))
+    client: InMemory = field(default_factory=InMemory)
     faults: deque[Fault] = field(default_factory=deque)
     always: Fault = "none"
     seen: list[str] = field(default_factory=list)
@@ -59,9 +85,9 @@ class Loopback:
 
 
 @contextmanager
-def loopback() -> Iterator[Loopback]:
+def loopback(client: InMemory | None = None) -> Iterator[Loopback]:
     """Serve on a free port until the context ends."""
-    served = Loopback()
+    served = Loopback(client or InMemory())
     config = uvicorn.Config(
         Faults(application(served), served), port=0, log_level="critical", ws="none", lifespan="off"
     )
@@ -155,10 +181,8 @@ def _create(client: QdrantClient, name: str, body: models.CreateCollection) -> b
     return client.create_collection(name, vectors_config=vectors, metadata=body.metadata)
 
 
-def _index(client: QdrantClient, name: str, _: models.CreateFieldIndex) -> models.UpdateResult:
-    """The engine has no indexes."""
-    client.get_collection(name)
-    return models.UpdateResult(operation_id=0, status=models.UpdateStatus.COMPLETED)
+def _index(client: QdrantClient, name: str, body: models.CreateFieldIndex) -> models.UpdateResult:
+    return client.create_payload_index(name, body.field_name, body.field_schema)
 
 
 def _retrieve(client: QdrantClient, name: str, body: models.PointRequest) -> list[models.Record]:
@@ -240,9 +264,7 @@ ROUTES: list[tuple[str, str, Any, Call]] = [
         "POST",
         f"{POINTS}/query/batch",
         models.QueryRequestBatch,
-        lambda client, name, body: client.query_batch_points(
-            name, [search.model_copy(update={"params": None}) for search in body.searches]
-        ),
+        lambda client, name, body: client.query_batch_points(name, body.searches),
     ),
     (
         "POST",
