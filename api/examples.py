@@ -31,6 +31,11 @@ def read_examples(
     labels = sorted(set().union(*owners.values()))
     if not labels:
         raise InvalidClasses(f"{folder} has no folders of examples, one for each label")
+    if empty := sorted(_folders(folder) - set(labels)):
+        raise InvalidClasses(
+            f"{folder} has no example of {', '.join(map(repr, empty))}: add some, or remove what "
+            "is no label"
+        )
     features = Features(encoder, vector, "search", Limits(max_pixels=max_pixels))
     seen = list(zip(owners.values(), features.of(paths.values()), strict=True))
     used = [(owned, feature.row) for owned, feature in seen if feature.row is not None]
@@ -47,6 +52,10 @@ def _labelled(folder: Path) -> Iterator[tuple[str, Path]]:
         parts = item.path.relative_to(root).parts if item.path.is_relative_to(root) else ()
         if len(parts) > 1 and not item.skip:
             yield parts[0], item.path
+
+
+def _folders(folder: Path) -> set[str]:
+    return {path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."}
 
 
 def _content(path: Path) -> str:

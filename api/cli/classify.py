@@ -185,8 +185,12 @@ def _stored(
             start = {"start": record.payload["start"]} if "start" in record.payload else {}
             _show({"file": name, "point": str(record.id), **start}, guesses, as_json=as_json)
         return
+    from ingestion.payloads import OURS
+
     if not key.strip():
         raise InvalidQuery("--store takes the name of a payload key, e.g. tags")
+    if key in OURS:
+        raise InvalidQuery(f"--store {key}: that is what the file itself says; take another key")
     counts = Counter(tag_points(collection, found, key))
     if as_json:
         typer.echo(json.dumps(dict(counts.most_common()), ensure_ascii=False))

@@ -111,14 +111,15 @@ def evaluate(
                 root or Path(), language or (), annotations, frames, classes, templates, same_names
             )
             results = _public(polylens, dataset or "", copy)
-        paths = _save(results, output or polylens.settings.data / "evaluations")
+        folder = output or polylens.settings.data / "evaluations"
+        paths = _save(results, folder, language or [])
     _print(results, paths, json_=json_)
     raise typer.Exit(0 if all(result.complete for result in results) else INCOMPLETE)
 
 
-def _save(results: Sequence[Result], folder: Path) -> list[Path]:
+def _save(results: Sequence[Result], folder: Path, languages: Sequence[str]) -> list[Path]:
     try:
-        return save(results, folder)
+        return save(results, folder, languages)
     except OSError as error:
         typer.echo(markdown(results))
         raise typer.BadParameter(

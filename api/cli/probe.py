@@ -41,6 +41,7 @@ def train(
 
     needs: frozenset[Modality] = frozenset({"image"})
     with installation(more, needs, data=data, encoder=encoder, device=device) as polylens:
+        polylens.probes.require_name(name)
         using = polylens.encoder(polylens.collection())
         chosen = vector or next(iter(using.info.vectors))
         if chosen not in using.info.vectors:

@@ -16,7 +16,7 @@ def show(answer: Answer) -> None:
     for warning in answer.warnings:
         console.print(f"[yellow]note:[/] {escape(warning)}")
     if not answer.hits:
-        console.print("Nothing relevant: no file passes the filter and --min-relevance.")
+        console.print("Nothing relevant: no file is there that passes filter and --min-relevance.")
     elif answer.good_match is False:
         console.print("[bold]Nothing relevant.[/] The closest:")
     if answer.hits:

@@ -39,9 +39,13 @@ class Probes:
             raise UnknownProbe(f"there is no probe {name!r}; there is {known}")
         return Classifier.load(path)
 
-    def _path(self, name: str) -> Path:
+    def require_name(self, name: str) -> None:
+        """Raise `InvalidClassifier` for a name that no file should have."""
         if not NAME.fullmatch(name):
             raise InvalidClassifier(
                 f"{name!r} cannot be the name of a probe: letters, digits, '_', '-' and '.' can"
             )
+
+    def _path(self, name: str) -> Path:
+        self.require_name(name)
         return self.folder / f"{name}{SUFFIX}"

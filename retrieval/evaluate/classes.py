@@ -56,7 +56,7 @@ def _result(
         encoder=info.name,
         vector=vector,
         protocol=PROTOCOL.format(len(prompts.templates)),
-        counts={"images": len(targets), "classes": len(labelled.words)},
+        counts={"images": len(targets), "classes": len(labelled.words), **labelled.passed},
         scores=[
             Score(name, 100 * value, theirs.numbers.get(name)) for name, value in measured.items()
         ],

@@ -1,6 +1,6 @@
 """Data sets as the protocols see them, and what of them is not there."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -89,7 +89,10 @@ class Pairs:
 
 @dataclass(frozen=True)
 class Labelled:
-    """Images and the class of each: `targets[i]` is a position in `words`."""
+    """Images and the class of each: `targets[i]` is a position in `words`.
+
+    `passed` counts what the layout has no partner for, and means to have none.
+    """
 
     name: str
     language: str
@@ -98,6 +101,7 @@ class Labelled:
     words: Sequence[str]
     listed: int
     gaps: Gaps
+    passed: Mapping[str, int] = field(default_factory=dict)
 
     def only(self, kept: NDArray[np.bool_]) -> "Labelled":
         """Without the images that are not `kept` `[media]`."""

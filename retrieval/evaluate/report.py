@@ -27,11 +27,14 @@ def as_json(results: Sequence[Result]) -> list[dict[str, Any]]:
     ]
 
 
-def save(results: Sequence[Result], folder: Path) -> list[Path]:
-    """Write both forms, named by data set and encoder; raises `OSError`."""
+def save(results: Sequence[Result], folder: Path, languages: Sequence[str] = ()) -> list[Path]:
+    """Write both forms, named by data set, encoder and `languages`; raises `OSError`.
+
+    So a run for some languages does not replace the report of all.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     first = results[0]
-    base = re.sub(r"[^\w.-]+", "-", f"{first.dataset}-{first.encoder}").strip("-")
+    base = re.sub(r"[^\w.-]+", "-", "-".join([first.dataset, first.encoder, *languages])).strip("-")
     texts = {
         ".md": markdown(results),
         ".json": json.dumps(as_json(results), ensure_ascii=False, indent=1) + "\n",

@@ -28,7 +28,7 @@ def read(root: Path, language: str) -> Pairs:
     content = read_json(path)
     try:
         captions = _captions(content)
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise unexpected(path, f"images and annotations as COCO has them ({error!r})") from error
     said = ((folder / name, texts) for name, texts in captions)
     return Pairs.of("coco", language, said, folder)

@@ -27,6 +27,8 @@ def read(
     """Raises `InvalidDataset`, also where two classes have one name unless `same_names`."""
     root = root / "val" if (root / "val").is_dir() else root
     folders = _folders(root)
+    if not folders:
+        raise unexpected(root, "a folder of images for each class")
     names = _names(classes, folders)
     used = [folder for folder in folders if folder in names]
     if not used:
@@ -44,7 +46,12 @@ def read(
         targets += [target] * len(images)
     if not media:
         raise InvalidDataset(f"there is no image in the folders of {root}")
-    return Labelled(name, language, media, np.array(targets), words, len(media), gaps)
+    passed = {
+        "folders passed over": len(folders) - len(used),
+        "names passed over": len(names) - len(used),
+    }
+    there = {what: count for what, count in passed.items() if count}
+    return Labelled(name, language, media, np.array(targets), words, len(media), gaps, there)
 
 
 def _folders(root: Path) -> list[str]:

@@ -100,6 +100,7 @@ def test_templates_of_ones_own(run: Run, tmp_path: Path, classes: Path) -> None:
         (["--probe", "birds"], 1, "there is no probe 'birds'"),
         (["--probe", "../birds"], 1, "cannot be the name of a probe"),
         (["--label", "red", "--store", " "], 1, "the name of a payload key"),
+        (["--label", "red", "--store", "kind"], 1, "--store kind: that is what the file itself"),
         (["missing.png", "--label", "red"], 1, "does not exist"),
     ],
 )
@@ -198,6 +199,19 @@ def test_folders_that_teach_nothing(
     refused = run("probe", "train", "mood", examples(folder, shades))
     assert refused.code == 1
     assert problem in refused.err
+
+
+def test_a_label_without_an_example_is_named(run: Run, tmp_path: Path) -> None:
+    folder = examples(tmp_path / "examples", {"warm": WARM, "cold": COLD, "mild": []})
+    refused = run("probe", "train", "mood", folder)
+    assert refused.code == 1
+    assert "has no example of 'mild'" in refused.err
+
+
+def test_a_name_that_cannot_be_is_refused_before_the_work(run: Run, tmp_path: Path) -> None:
+    refused = run("probe", "train", "../mood", tmp_path / "nowhere")
+    assert refused.code == 1
+    assert "'../mood' cannot be the name of a probe" in refused.err
 
 
 def test_a_probe_of_another_encoder_is_refused(run: Run, photos: Path, tmp_path: Path) -> None:

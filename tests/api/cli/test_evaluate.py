@@ -24,7 +24,7 @@ def test_a_public_data_set(run: Run, flickr: Path, tmp_path: Path) -> None:
     again = run("eval", "flickr30k", "--root", flickr, *asked)
     (result,) = json.loads(again.out)
     assert result["complete"]
-    assert json.loads((tmp_path / "out" / "flickr30k-fake.json").read_text()) == [result]
+    assert json.loads((tmp_path / "out" / "flickr30k-fake-en.json").read_text()) == [result]
 
 
 def test_published_numbers_stand_beside_internvl_s(run: Run, flickr: Path) -> None:

@@ -49,7 +49,7 @@ def test_nothing_relevant_is_said(filled: Run) -> None:
     assert "Nothing relevant. The closest:" in poor.out
     none = filled("search", "a", "submarine", "--min-relevance", 0.5)
     assert none.code == 0
-    assert "Nothing relevant: no file passes" in none.out
+    assert "Nothing relevant: no file is there that passes" in none.out
     answer = json.loads(filled("search", "red", "--min-relevance", 0.5, "--json").out)
     assert answer["hits"]
     assert min(hit["relevance"] for hit in answer["hits"]) >= 0.5

@@ -101,6 +101,12 @@ def test_an_empty_copy_is_no_result(tmp_path: Path) -> None:
         ("flickr30k", "flickr30k_test_karpathy.txt", "image,caption\nno comma", "line 2 has no"),
         ("coco", "coco_test_karpathy.json", "{", "is not JSON"),
         ("coco", "coco_test_karpathy.json", '{"images": [{}]}', "images and annotations"),
+        (
+            "coco",
+            "coco_test_karpathy.json",
+            '{"images": [{"id": 1}], "annotations": [{"image_id": 1, "caption": null}]}',
+            "images and annotations",
+        ),
         ("xtd", "multilingual_mscoco_captions-en.json", '{"image_paths": []}', "image_paths"),
         (
             "xtd",
@@ -170,7 +176,19 @@ def test_a_subset_of_the_classes(tmp_path: Path) -> None:
         file.write("n3\tblue\n")
     (tmp_path / "in" / "unlisted").mkdir()
     (result,) = run("imagenet-a", Copy(tmp_path / "in", classes=classes))
-    assert result.counts["classes"] == 2
+    assert result.counts == {
+        "images": 4,
+        "classes": 2,
+        "folders passed over": 1,
+        "names passed over": 1,
+    }
+
+
+def test_images_without_class_folders_are_another_layout(tmp_path: Path) -> None:
+    toys.save_image(tmp_path / "in" / "red.jpg", "red")
+    (tmp_path / "names.txt").write_text("red\n")
+    with pytest.raises(InvalidDataset, match="expected: a folder of images for each class"):
+        run("folders", Copy(tmp_path / "in", classes=tmp_path / "names.txt"))
 
 
 def test_numbered_folders_are_ordered_as_numbers(tmp_path: Path) -> None:
