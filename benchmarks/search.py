@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,8 @@ from numpy.typing import NDArray
 
 from indexer import Filter, IndexOptions, LocalCollection, LocalStore, Point, Schema, point_id
 from indexer.local import faiss_index
+from indexer.local.approximate import Effort
+from indexer.local.calibrate import Calibration, Level
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -35,6 +38,9 @@ Ask = Callable[[Floats], Ints]
 DIM, K, BATCH = 768, 10, 5000
 FILTERS = {"50 %": 500, "10 %": 100, "1 %": 10, "0.1 %": 1}
 """Per mille of the rows, by the field `mille`."""
+KINDS = {"near": True, "far": False}
+"""Of queries, and whether they are near what is stored, as images are."""
+RECALL = 0.98
 MEMORY = """
 import sys
 from pathlib import Path
@@ -74,7 +80,7 @@ def main() -> None:
 
 
 def report(root: Path, chosen: argparse.Namespace) -> None:
-    options = IndexOptions(chosen.kind, tail_rows=1 << 40)
+    options = IndexOptions(chosen.kind, tail_rows=1 << 40, recall=RECALL)
     store = LocalStore(root, file_bytes=1 << 40, index=options)
     collection = store.create("bench", Schema({"default": DIM}))
     started = time.perf_counter()
@@ -90,9 +96,10 @@ def report(root: Path, chosen: argparse.Namespace) -> None:
     [index] = collection.index_info()
     [segment] = index.segments
     print(f"{segment.factory}: {segment.bytes / segment.rows:.0f} bytes a vector on disk")
-    for k, levels in segment.calibration.tiers.items():
-        good = next((level for level in levels if level.recall >= options.recall), None)
-        print(f"  {k} neighbours: {good or 'exact scan'}")
+    for k in segment.calibration.tiers:
+        for name, near in KINDS.items():
+            good = chosen_level(segment.calibration, k, near=near)
+            print(f"  {k} neighbours, {name}: {good or 'exact scan'}")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     raw = np.memmap(next(root.rglob("*.f32")), np.float32, "r", 4096, (chosen.rows, DIM))
@@ -183,28 +190,40 @@ def ways(collection: LocalCollection, raw: Floats, root: Path, queries: dict[str
     """Polylens, what it stands on, and the exact ceiling, in turn for each query."""
     [index] = collection.index_info()
     [segment] = index.segments
-    level = next((a for a in segment.calibration.tiers[10] if a.recall >= 0.98), None)
     asked: dict[str, Ask] = {
         "polylens": searching(collection),
         "polylens, recall=0.95": searching(collection, recall=0.95),
         "polylens, effort=1": searching(collection, effort=1.0),
         "numpy gemv, top 10": lambda query: best_of(raw @ query),
     }
-    if level is not None and not segment.factory.startswith("HNSW"):
-        bare = faiss_index.read(next(root.rglob("*.faiss")))
-        name = f"bare FAISS, {level.probe} lists"
-
-        def scan(query: Floats, depth: int) -> Ints:
-            ids: Ints = faiss_index.search(bare, query[None], depth, level.probe)[0] - 1
-            return ids
-
-        def rescored(query: Floats) -> Ints:
-            ids = scan(query, level.depth)
-            return ids[best_of(raw[ids] @ query)]
-
-        asked[f"{name}, its own top 10"] = lambda query: scan(query, K)
-        asked[f"{name}, {level.depth} rescored"] = rescored
+    if not segment.factory.startswith("HNSW"):
+        asked |= bare(segment.calibration, raw, next(root.rglob("*.faiss")))
     compare(asked, queries)
+
+
+def bare(calibration: Calibration, raw: Floats, file: Path) -> dict[str, Ask]:
+    """The index of the segment without us, at the levels chosen for images and for texts."""
+    index = faiss_index.read(file)
+
+    def scan(query: Floats, depth: int, probe: int) -> Ints:
+        ids: Ints = faiss_index.search(index, query[None], depth, probe)[0] - 1
+        return ids[ids >= 0]
+
+    def rescored(query: Floats, level: Level) -> Ints:
+        ids = scan(query, level.depth, level.probe)
+        return ids[best_of(raw[ids] @ query)]
+
+    asked: dict[str, Ask] = {}
+    for near in KINDS.values():
+        if level := chosen_level(calibration, K, near=near):
+            name = f"FAISS, {level.probe} lists"
+            asked[f"{name}, its own top 10"] = partial(scan, depth=K, probe=level.probe)
+            asked[f"{name}, {level.depth} rescored"] = partial(rescored, level=level)
+    return asked
+
+
+def chosen_level(calibration: Calibration, neighbours: int, *, near: bool) -> Level | None:
+    return Effort().level(calibration.levels(neighbours, near=near), RECALL, near=near)
 
 
 def searching(

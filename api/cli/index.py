@@ -245,7 +245,7 @@ def _index(one: VectorIndex) -> dict[str, Any]:
                 "usable": segment.usable,
                 "text_queries": segment.calibration.text,
                 "recall": {
-                    str(limit): round(max(level.recall for level in levels), 4)
+                    str(limit): round(max(level.recall() for level in levels), 4)
                     for limit, levels in segment.calibration.tiers.items()
                 },
             }

@@ -26,13 +26,13 @@ class Effort:
     effort: float | None = None
     recall: float | None = None
 
-    def level(self, levels: Sequence[Level], recall: float) -> Level | None:
+    def level(self, levels: Sequence[Level], recall: float, *, near: bool) -> Level | None:
         """The level of a calibration to search at; None when only a scan will do."""
         if self.effort is not None:
             place = int(self.effort * len(levels))
             return levels[place] if place < len(levels) else None
         target = self.recall if self.recall is not None else recall
-        return next((level for level in levels if level.recall >= target), None)
+        return next((level for level in levels if level.recall(near=near) >= target), None)
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ def _from_segments(
     counts = zip(wanted.counts[1:].tolist(), sealed.alive.counts[1:].tolist(), strict=False)
     for segment, (count, alive) in zip(sealed.segments, counts, strict=False):
         if count:
-            plan = _planned(segment, limit * alive / count, effort, recall)
+            plan = _planned(segment, query, limit * alive / count, effort, recall)
             if plan is None:
                 return None
             plans.append((segment, count, plan))
@@ -87,10 +87,13 @@ def _from_segments(
     return np.concatenate(whole) if whole and len(whole) == len(found) else None
 
 
-def _planned(segment: Segment, neighbours: float, effort: Effort, recall: float) -> Level | None:
+def _planned(
+    segment: Segment, query: Floats, neighbours: float, effort: Effort, recall: float
+) -> Level | None:
     # The best `limit` of a tenth of the rows are among the best `10 * limit` of all, roughly.
-    levels = segment.record.calibration.levels(neighbours)
-    return effort.level(levels, recall)
+    near = segment.is_near(query)
+    levels = segment.record.calibration.levels(neighbours, near=near)
+    return effort.level(levels, recall, near=near)
 
 
 def _ask(segment: Segment, query: Floats, wanted: Wanted, count: int, level: Level) -> Ints | None:

@@ -181,6 +181,16 @@ def probes(index: Index) -> list[int]:
     return [*steps, most]
 
 
+def affinities(index: Index, queries: Floats) -> Floats:
+    """How near each query `[n, dim]` is to the nearest centroid, float32 `[n]`; 0 in a graph."""
+    if is_graph(index):
+        return np.zeros(len(queries), np.float32)
+    faiss = _faiss()
+    faiss.omp_set_num_threads(1)
+    products: Floats = index.quantizer.search(queries, 1)[0][:, 0]
+    return products
+
+
 def search(
     index: Index, queries: Floats, depth: int, probe: int, bitmap: NDArray[np.uint8] | None = None
 ) -> Ints:

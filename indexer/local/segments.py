@@ -37,6 +37,13 @@ class Segment:
         there: Ints = found[found >= 0]
         return there
 
+    def is_near(self, query: Floats) -> bool:
+        """Whether a query `[dim]` is as near to the rows as images are."""
+        least = self.record.calibration.near
+        return least is not None and bool(
+            faiss_index.affinities(self.index, query[None])[0] >= least
+        )
+
     @cached_property
     def most_probes(self) -> int:
         return faiss_index.probes(self.index)[-1]

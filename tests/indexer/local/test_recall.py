@@ -1,6 +1,7 @@
 """Recall of sealed segments, against exact search: images, texts, filters, data of two shapes."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,8 @@ import pytest
 from numpy.typing import NDArray
 
 from indexer import Filter, IndexOptions, LocalCollection, LocalStore, Point, Schema, point_id
+from indexer.local.approximate import Effort
+from indexer.local.calibrate import Queries, _recall
 from indexer.local.options import IndexKind
 
 Floats = NDArray[np.float32]
@@ -126,3 +129,35 @@ def test_more_effort_finds_more(sealed: Sealed) -> None:
     shares = [found(effort) for effort in (0, 0.5, 0.99, 1)]
     assert shares == sorted(shares)
     assert shares[-1] == 1
+
+
+def test_a_query_among_the_vectors_is_known_from_one_far_away(sealed: Sealed) -> None:
+    collection, vectors = sealed
+    calibration = collection.index_info()[0].segments[0].calibration
+    with collection._engine().snapshot() as snapshot:
+        [segment] = snapshot.sealed["c"].segments
+        images = [segment.is_near(query) for query in image_queries(vectors)]
+        texts = [segment.is_near(query) for query in text_queries(vectors)]
+    assert not any(texts)
+    assert calibration.near is None or np.mean(images) > 0.6
+
+
+@pytest.mark.parametrize("sealed", [("ivf-rabitq", "clustered")], ids="-".join, indirect=True)
+def test_a_query_among_the_vectors_costs_less(sealed: Sealed) -> None:
+    calibration = sealed[0].index_info()[0].segments[0].calibration
+    levels = calibration.tiers[10]
+    near, far = (
+        Effort().level(calibration.levels(10, near=near), 0.98, near=near) for near in (True, False)
+    )
+    assert near is not None
+    assert far is not None
+    assert levels.index(near) < levels.index(far)
+
+
+def test_what_groups_of_queries_differ_by_is_an_error() -> None:
+    """Two groups that find all and half, of 50 queries each: the next may find less than half."""
+    found = np.tile(np.arange(10), (100, 1))
+    truth = found + np.where(np.arange(100) % 2, 5, 0)[:, None]
+    alike = Queries(np.empty((100, 1), np.float32), np.full(100, -1))
+    assert _recall(found, replace(alike, groups=2), truth, 10) < 0.5
+    assert 0.65 < _recall(found, alike, truth, 10) < 0.75
