@@ -164,6 +164,13 @@ class SearchOptions(Request):
     words: bool = Field(
         True, description="Also find files whose text or caption has every word of a single text."
     )
+    effort: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="How hard to look through an index: at 1 nothing is missed. By default as hard "
+        "as the recall that the collection aims at takes.",
+    )
     candidates: int | None = Field(
         None, ge=1, le=MAX_CANDIDATES, description="How many of its best a stage hands to the next."
     )

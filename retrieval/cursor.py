@@ -112,7 +112,7 @@ def _of(collection: Collection) -> bytes:
 def _asked(query: Query) -> bytes:
     """A digest of everything that decides the order of the answer."""
     digest = hashlib.blake2b(digest_size=_DIGEST)
-    options = (query.group, query.vector, query.candidates, query.rerank, query.words)
+    options = (query.group, query.vector, query.candidates, query.rerank, query.words, query.effort)
     tree = query.filter.model_dump_json(by_alias=True) if query.filter else ""
     more = (query.collapse, query.diversity, query.min_relevance, tree)
     digest.update(repr((*options, *more)).encode())

@@ -59,10 +59,12 @@ class Query:
     (`c`, then `g`, where both are stored).
 
     `words` also looks for points whose text or caption has every word of a query of one text.
-    `candidates` is how many of a stage's best the next one looks at. `rerank` lets the encoder
-    compare that many pictures with the text, one by one. `collapse` shows one of near-duplicates.
-    `diversity`, 0 to 1, prefers hits unlike those before them. `min_relevance`, 0 to 1, leaves out
-    what is less likely to answer a text; it can leave nothing. `explain` lists what was done.
+    `effort`, 0 to 1, is how hard an index is looked through: at 1 nothing is missed; by default as
+    hard as the collection's recall takes. `candidates` is how many of a stage's best the next one
+    looks at. `rerank` lets the encoder compare that many pictures with the text, one by one.
+    `collapse` shows one of near-duplicates. `diversity`, 0 to 1, prefers hits unlike those before
+    them. `min_relevance`, 0 to 1, leaves out what is less likely to answer a text; it can leave
+    nothing. `explain` lists what was done.
     """
 
     parts: Sequence[Part]
@@ -72,6 +74,7 @@ class Query:
     vector: str | None = None
     cursor: str | None = None
     words: bool = True
+    effort: float | None = None
     candidates: int | None = None
     rerank: int = 0
     collapse: bool = False
@@ -85,6 +88,8 @@ class Query:
             raise InvalidQuery(f"limit is 1 to {MAX_LIMIT}, not {self.limit}")
         if self.candidates is not None and not 1 <= self.candidates <= MAX_CANDIDATES:
             raise InvalidQuery(f"candidates is 1 to {MAX_CANDIDATES}, not {self.candidates}")
+        if self.effort is not None and not 0 <= self.effort <= 1:
+            raise InvalidQuery(f"effort is 0 to 1, not {self.effort}")
         if not 0 <= self.rerank <= MAX_RERANK:
             raise InvalidQuery(f"rerank is 0 to {MAX_RERANK}, not {self.rerank}")
         if not 0 <= self.diversity <= 1:

@@ -139,6 +139,7 @@ class _Search:
             self._targets[self._plan.retrieve],
             self._query.filter,
             by_asset=self._query.group,
+            effort=self._query.effort,
         )
         while True:
             texts = self._texts()

@@ -45,7 +45,9 @@ class Retriever:
         filter: Filter | None,  # noqa: A002 - the field's word for it
         *,
         by_asset: bool,
+        effort: float | None = None,
     ) -> None:
+        self._effort = effort
         self._collection = collection
         self._vector = vector
         self._target = target
@@ -58,9 +60,14 @@ class Retriever:
         while True:
             with trace.stage("retrieve", self._vector) as step:
                 result = self._collection.search(
-                    self._target, vector=self._vector, filter=self._filter, limit=depth
+                    self._target,
+                    vector=self._vector,
+                    filter=self._filter,
+                    limit=depth,
+                    effort=self._effort,
                 )
                 step.count = len(result.hits)
+                step.note = f"{result.way}, {'exact' if result.exact else 'approximate'}"
             all_seen = len(result.hits) < depth
             window = self._cut(result.hits, place, size, depth >= DEEPEST, result.warnings)
             if window.more or all_seen or window.cut:

@@ -52,6 +52,9 @@ def search(
         bool,
         typer.Option("--words/--no-words", help="Also find captions by their words."),
     ] = True,
+    effort: Annotated[
+        float | None, typer.Option(help="0 to 1: how hard to look; at 1 nothing is missed.")
+    ] = None,
     rerank: Annotated[
         int, typer.Option(help="Compare so many pictures with the text, one by one.")
     ] = 0,
@@ -99,6 +102,7 @@ def search(
         vector=vector,
         cursor=cursor,
         words=words,
+        effort=effort,
         candidates=candidates,
         rerank=rerank,
         collapse=collapse,

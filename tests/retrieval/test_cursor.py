@@ -177,6 +177,7 @@ OTHERS: dict[str, Query] = {
     "filter": replace(RED, filter=Filter.parse({"must_not": [{"has_id": []}]})),
     "group": replace(RED, group=False),
     "candidates": replace(RED, candidates=5),
+    "effort": replace(RED, effort=1.0),
     "diversity": replace(RED, diversity=0.5),
     "collapse": replace(RED, collapse=True),
     "vector name": replace(RED, vector="default"),

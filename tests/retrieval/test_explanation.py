@@ -1,8 +1,10 @@
 """A query never takes a path that its explanation does not show."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from itertools import product
+from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
@@ -10,10 +12,10 @@ import pytest
 
 from encoders import Encoder
 from encoders.internvl.encoder import InternVLEncoder
-from indexer import Collection, Filter, Store, point_id
+from indexer import Collection, Filter, IndexOptions, LocalStore, Store, point_id
 from retrieval import Answer, Part, Query, Searcher
 from tests.media import picture
-from tests.retrieval.library import create, store_all
+from tests.retrieval.library import create, schema_of, store_all
 
 CALLS = {
     "words": "find_text",
@@ -103,3 +105,18 @@ def test_everything_that_is_asked_is_explained(
             assert calls == explained(answer), query
             assert answer.stages[0].name == "plan"
             query = replace(query, cursor=answer.next)
+
+
+def test_effort_says_how_hard_an_index_is_looked_through(
+    tmp_path: Path, internvl: InternVLEncoder
+) -> None:
+    with closing(LocalStore(tmp_path, index=IndexOptions("ivf-rabitq", gather_rows=0))) as store:
+        made = store.create("library", schema_of(internvl))
+        store_all(made, np.random.default_rng(3), [1] * 1000)
+        made.seal()
+        by_vector = Query([Part(vector=np.ones(32, np.float32))], explain=True)
+        notes = {}
+        for effort in (0.0, 1.0):
+            answer = Searcher(made, internvl).search(replace(by_vector, effort=effort))
+            notes[effort] = [stage.note for stage in answer.stages if stage.name == "retrieve"]
+    assert notes == {0.0: ["segments, approximate"], 1.0: ["scan, exact"]}

@@ -38,6 +38,8 @@ def test_a_part_is_one_thing_with_a_usable_weight(fields: dict[str, object], pro
         ([Part(text="cat")], {"limit": 0}, "limit"),
         ([Part(text="cat")], {"limit": 1001}, "limit"),
         ([Part(text="cat")], {"candidates": 0}, "candidates"),
+        ([Part(text="cat")], {"effort": 1.1}, "effort is 0 to 1"),
+        ([Part(text="cat")], {"effort": float("nan")}, "effort is 0 to 1"),
         ([Part(text="cat")], {"rerank": -1}, "rerank is 0 to"),
         ([Part(point=uuid4())], {"rerank": 5}, "exactly one"),
         ([Part(text="cat"), Part(text="dog")], {"rerank": 5}, "exactly one"),
