@@ -7,7 +7,7 @@ PIP := $(BIN)/pip --disable-pip-version-check --quiet
 DEMO := $(VENV)/.demo-installed
 DEV := $(VENV)/.dev-installed
 
-.PHONY: demo serve test test-long lint bench clean
+.PHONY: demo serve test test-long lint clean
 
 demo: $(DEMO)
 	$(BIN)/polylens demo $(if $(MEDIA),"$(MEDIA)")
@@ -25,9 +25,6 @@ lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-
-bench: $(DEV)
-	for script in benchmarks/[a-z]*.py; do $(BIN)/python $$script || exit 1; done
 
 # torch comes first and by itself, so that a CPU or CUDA build can be chosen by its index.
 $(DEMO): pyproject.toml constraints.txt
