@@ -1,6 +1,8 @@
 """The server around the service."""
 
+import signal
 import socket
+from types import FrameType
 
 import uvicorn
 
@@ -18,3 +20,10 @@ class Server(uvicorn.Server):
         """See `uvicorn.Server`; on SIGTERM and SIGINT."""
         self._service.drain()
         await super().shutdown(sockets)
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """SIGTERM, once it was obeyed, is not raised anew: to end in order is exit code 0."""
+        if sig == signal.SIGTERM:
+            self.should_exit = True
+        else:
+            super().handle_exit(sig, frame)

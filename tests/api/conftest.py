@@ -1,5 +1,6 @@
-"""One served library of colours for the tests that only read."""
+"""One served library of colours for the tests that only read, and a web server to fetch from."""
 
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from api.installation import Installation
 from encoders.fake import COLOURS
 from ingestion import ingest, walk
 from tests.api.server import Served, serving
+from tests.ingestion.web_server import WebServer, web_server
 from tests.media import encoded, frames, plain, save_video
 
 FILM = ("red", "green", "blue")  # four seconds each
@@ -53,3 +55,13 @@ def fresh(tmp_path: Path) -> Iterator[Served]:
     with serving(tmp_path / "data") as served:
         served.installation.create("default")
         yield served
+
+
+@pytest.fixture
+def web() -> Iterator[WebServer]:
+    """Whose /slow.jpg comes when it is let go."""
+    with web_server() as web:
+        web.files["/slow.jpg"] = encoded(plain("blue"))
+        web.held["/slow.jpg"] = threading.Event()
+        yield web
+        web.held["/slow.jpg"].set()

@@ -1,9 +1,7 @@
 """The service goes on, whatever clients and disks do; each fault has its own status."""
 
 import socket
-import threading
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -94,31 +92,6 @@ def test_oversized_json(fresh: Served) -> None:
     answer = fresh.client.post(SEARCH, content=deep, headers={"content-type": "application/json"})
     refused(answer, 422, "invalid-request")
     goes_on(fresh)
-
-
-def test_answers_under_way_are_given_when_it_stops(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    inside, go = threading.Event(), threading.Event()
-    encode = FakeEncoder.encode_texts
-
-    def slow(encoder: FakeEncoder, texts: Sequence[str]) -> Vectors:
-        if "slow" in texts:
-            inside.set()
-            go.wait(10)
-        return encode(encoder, texts)
-
-    monkeypatch.setattr(FakeEncoder, "encode_texts", slow)
-    with ThreadPoolExecutor(1) as pool:
-        with serving(tmp_path) as served:
-            served.installation.create("default")
-            url = served.url + SEARCH
-            answer = pool.submit(httpx.get, url, params={"q": "slow"}, timeout=30)
-            assert inside.wait(10)
-            threading.Timer(0.3, go.set).start()
-        assert answer.result().status_code == 200
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(url)
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

@@ -1,6 +1,5 @@
 """Jobs of the service, begun from the page or seen by it."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,8 +8,8 @@ from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.api.page.browsing import DESKTOP, file, settled, watched
 from tests.api.server import Served, serving
-from tests.ingestion.web_server import WebServer, web_server
-from tests.media import encoded, plain, save_pictures
+from tests.ingestion.web_server import WebServer
+from tests.media import save_pictures
 
 HERE = ["127.0.0.1"]
 
@@ -37,16 +36,6 @@ def start(context: BrowserContext, served: Served) -> Page:
     page.goto(served.url)
     settled(page)
     return page
-
-
-@pytest.fixture
-def web() -> Iterator[WebServer]:
-    """Whose /slow.jpg comes when it is let go."""
-    with web_server() as web:
-        web.files["/slow.jpg"] = encoded(plain("blue"))
-        web.held["/slow.jpg"] = threading.Event()
-        yield web
-        web.held["/slow.jpg"].set()
 
 
 def test_a_folder_of_the_server(start: Page, folder: Path) -> None:
