@@ -8,12 +8,10 @@ from typing import Any
 import pytest
 import yaml
 from compose_spec import PyCompose
+from prometheus_client.parser import text_string_to_metric_families
 
-from api.app import create_app
-from api.installation import Installation
-from api.metrics import Metrics
 from api.settings import Settings
-from api.status import gauges
+from tests.api.server import serving
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = [ROOT / "docker-compose.yml", ROOT / "deploy" / "qdrant-cluster.yml"]
@@ -73,19 +71,14 @@ def test_dockerfiles_copy_what_is_there_and_do_not_run_as_root(path: Path) -> No
     assert any(line.startswith("HEALTHCHECK") for line in lines)
 
 
-def test_the_dashboard_asks_for_metrics_that_exist(tmp_path: Path) -> None:
-    metrics = Metrics()
-    metrics.answered("GET", "/", 200, 0.1)
-    metrics.timed("forward", 0.1)
-    known = set(re.findall(r"^(polylens_\w+)", metrics.export([]).decode(), re.MULTILINE))
-    service = create_app(Installation(Settings(data=tmp_path))).state.service
-    known |= {f"polylens_{gauge.name}" for gauge in gauges(service)}
+def test_the_dashboard_shows_every_metric_and_no_other(tmp_path: Path) -> None:
+    with serving(tmp_path) as served:
+        exposed = text_string_to_metric_families(served.client.get("/metrics").text)
+    known = {family.name for family in exposed if not family.name.endswith("_created")}
     dashboard = json.loads((ROOT / "deploy/grafana/polylens.json").read_text())
-    asked = {
-        name
-        for panel in dashboard["panels"]
-        for target in panel["targets"]
-        for name in re.findall(r"polylens_\w+", target["expr"])
-    }
-    assert asked
-    assert asked <= known
+    panels = dashboard["panels"]
+    expressions = [target["expr"] for panel in panels for target in panel["targets"]]
+    asked = set(re.findall(r"polylens_\w+?(?=_total|_bucket|\W|$)", " ".join(expressions)))
+    assert asked == known
+    places = [(panel["gridPos"]["x"], panel["gridPos"]["y"]) for panel in panels]
+    assert len({panel["id"] for panel in panels}) == len(set(places)) == len(panels)
