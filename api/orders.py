@@ -4,7 +4,6 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import Field
 
@@ -24,7 +23,7 @@ from ingestion import (
     SourceOptions,
     open_source,
 )
-from ingestion.items import local_path
+from ingestion.items import local_path, scheme_of
 from ingestion.reach import NotAllowed
 from ingestion.sources import IMAGES
 
@@ -125,7 +124,7 @@ class Upload:
 
 def _admitted(name: str, reach: Reach) -> str:
     """The URI of a path, or a URL; raises `Refusal`."""
-    scheme = urlsplit(name).scheme.lower() if "://" in name else ""
+    scheme = scheme_of(name)
     if scheme not in ("", "file"):
         try:
             reach.check(name)

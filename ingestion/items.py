@@ -3,11 +3,14 @@
 import hashlib
 import json
 import os
+import re
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import IO, Any, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
+
+SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
 
 
 @dataclass(frozen=True)
@@ -84,9 +87,18 @@ class Item:
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
+def scheme_of(name: str) -> str:
+    """The scheme of a URL, in lower case; empty for a path. The rest of it may be nonsense."""
+    found = SCHEME.match(name)
+    return found[0].lower() if found and "://" in name else ""
+
+
 def local_path(asset: str) -> Path | None:
     """The path of a local `file:///` URI, None of any other."""
-    parts = urlsplit(asset)
+    try:
+        parts = urlsplit(asset)
+    except ValueError:  # an address that is none
+        return None
     if parts.scheme != "file" or parts.netloc or not parts.path.startswith("/"):
         return None
     path = unquote_to_bytes(parts.path)

@@ -14,7 +14,7 @@ from urllib.parse import quote, urlsplit
 
 from encoders import Modality
 from ingestion.errors import BadManifest, IngestError, MediaError
-from ingestion.items import Blob, Item, local_path
+from ingestion.items import Blob, Item, local_path, scheme_of
 from ingestion.opening import opener
 from ingestion.reach import Reach, is_address
 from ingestion.rows import Row, read_rows
@@ -110,7 +110,7 @@ class Manifest:
         if self.root is None and "://" not in place:
             base = self.uri.partition("?")[0].rpartition("/")[0]
             place = f"{base}{quote(posixpath.normpath(f'/{place}'))}"
-        scheme = urlsplit(place).scheme.lower() if "://" in place else ""
+        scheme = scheme_of(place)
         if scheme in ("http", "https"):
             url = encoded(place)
             self._reach.check(url)
@@ -126,8 +126,8 @@ class Manifest:
 
     def _stored(self, url: str) -> tuple[str, Blob]:
         """An object of a store: that of the manifest itself, or one that may be asked."""
-        own, other = urlsplit(self.uri), urlsplit(url)
-        if (own.scheme, own.netloc) != (other.scheme, other.netloc):
+        own = urlsplit(self.uri)
+        if not url.startswith(f"{own.scheme}://{own.netloc}/"):
             self._reach.check(url)
         try:
             return url, StoredFile.at(url)

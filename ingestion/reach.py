@@ -17,6 +17,12 @@ from ingestion.errors import MediaError
 
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 NAT64 = ipaddress.ip_network("64:ff9b::/96")
+UNICAST = ipaddress.ip_network("2000::/3")
+"""All of IPv6 that is given out for public use."""
+LOOKED_AT = frozenset(("http", "https"))
+"""Schemes whose connections go to addresses that were looked at."""
+BUCKETS = frozenset(("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "oss", "oci"))
+"""Schemes whose host is the name of a bucket, and leads to its provider."""
 
 
 class NotAllowed(MediaError):
@@ -65,6 +71,11 @@ class Reach:
             raise NotAllowed("a URL must name a host, and no user")
         if not _is_among(host, self.hosts):
             raise NotAllowed(f"URLs of {host} may not be fetched: {self._remedy(host)}")
+        if parts.scheme not in LOOKED_AT | BUCKETS and not _is_among(host, self.private):
+            raise NotAllowed(
+                f"by {parts.scheme} only hosts of fetch_private_hosts are asked: "
+                "what address they have cannot be looked at"
+            )
         return parts
 
     def addresses(self, host: str, port: int) -> list[str]:
@@ -100,6 +111,8 @@ def _is_among(host: str, patterns: tuple[str, ...]) -> bool:
 
 def _is_public(text: str) -> bool:
     address = _unwrapped(ipaddress.ip_address(text.partition("%")[0]))
+    if isinstance(address, ipaddress.IPv6Address) and address not in UNICAST:
+        return False
     return address.is_global and not address.is_multicast
 
 

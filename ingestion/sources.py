@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from encoders import Modality
 from ingestion.errors import NothingFound, PathNotFound
-from ingestion.items import Item, local_path
+from ingestion.items import Item, local_path, scheme_of
 from ingestion.reach import Reach
 from ingestion.web import Web, encoded
 
@@ -72,7 +72,7 @@ def open_source(name: str, options: SourceOptions) -> Source:
 
     Raises `PathNotFound`, `NotAllowed`, or another `IngestError` that says what is wrong with it.
     """
-    scheme = urlsplit(name).scheme.lower() if "://" in name else ""
+    scheme = scheme_of(name)
     if scheme == "file":
         path = local_path(name)
         if path is None:
@@ -101,7 +101,11 @@ def _remote(name: str, scheme: str, options: SourceOptions) -> Source:
             options.reach.check(name)
         return _file(name, options, name) or Bucket(name, options)
     url = encoded(name)
-    return _file(urlsplit(url).path, options, url) or Page(url, options)
+    try:
+        path = urlsplit(url).path
+    except ValueError as error:
+        raise PathNotFound(f"{name} is no URL: {error}") from error
+    return _file(path, options, url) or Page(url, options)
 
 
 def _file(name: str, options: SourceOptions, at: Path | str) -> Source | None:

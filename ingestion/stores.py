@@ -8,10 +8,10 @@ from datetime import datetime
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
 from ingestion.errors import IngestError, MediaError, PathNotFound
-from ingestion.items import Item, Stamp
+from ingestion.items import Item, Stamp, scheme_of
 from ingestion.sources import SourceOptions, not_empty
 
 TIMES = ("LastModified", "mtime", "last_modified", "updated", "created")
@@ -100,7 +100,7 @@ def store_of(url: str) -> tuple[Any, str]:
     """fsspec's file system of a URL, and the path in it; raises `IngestError`."""
     import fsspec
 
-    scheme = urlsplit(url).scheme
+    scheme = scheme_of(url)
     if "::" in url or not scheme.replace("+", "").isalnum():
         raise IngestError(f"{url}: a store is named by one plain URL")
     try:
