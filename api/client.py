@@ -80,6 +80,11 @@ def _upload(collection: str, files: Sequence[Path]) -> _Call[UploadReport]:
     return _Call("POST", path, _model(UploadReport), files=files)
 
 
+def _upload_texts(collection: str, texts: Sequence[str]) -> _Call[UploadReport]:
+    path = f"/v1/collections/{collection}/assets"
+    return _Call("POST", path, _model(UploadReport), {"texts": list(texts)})
+
+
 def _submit(collection: str, sources: Sequence[str], options: Mapping[str, Any]) -> _Call[JobOut]:
     body = {"sources": list(sources), **options}
     return _Call("POST", f"/v1/collections/{collection}/jobs", _model(JobOut), body)
@@ -184,6 +189,10 @@ class Client:
         """Add images and videos; each has its own outcome."""
         return self._send(_upload(collection, files))
 
+    def upload_texts(self, collection: str, texts: Sequence[str]) -> UploadReport:
+        """Add texts, each a point; each has its own outcome."""
+        return self._send(_upload_texts(collection, texts))
+
     def submit_job(self, collection: str, sources: Sequence[str], **options: Any) -> JobOut:  # noqa: ANN401
         """Ingest folders and files of the server, or URLs; `options` are those of `JobRequest`."""
         return self._send(_submit(collection, sources, options))
@@ -281,6 +290,10 @@ class AsyncClient:
     async def upload(self, collection: str, files: Sequence[Path]) -> UploadReport:
         """See `Client.upload`; the files are read into memory."""
         return await self._send(_upload(collection, files))
+
+    async def upload_texts(self, collection: str, texts: Sequence[str]) -> UploadReport:
+        """See `Client.upload_texts`."""
+        return await self._send(_upload_texts(collection, texts))
 
     async def submit_job(self, collection: str, sources: Sequence[str], **options: Any) -> JobOut:  # noqa: ANN401
         """See `Client.submit_job`."""

@@ -1,7 +1,8 @@
 """Uploads into a collection: kept by content hash, then ingested like any other file."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID
 
@@ -16,6 +17,10 @@ from api.uploads import Upload
 from indexer import Collection, point_id
 from ingestion import FileEvent, IngestOptions, Item, Limits, MediaError, NotMedia, ingest
 from ingestion.formats import HEAD_BYTES, Format, identify
+from ingestion.items import text_asset
+from ingestion.payloads import title
+from ingestion.sidecars import MAX_TEXT
+from ingestion.sources import TEXTS
 
 
 class Intake:
@@ -46,6 +51,21 @@ class Intake:
             _or(look, UploadItem(name=u.name, status="queued", asset=u.asset)) for u, look in pairs
         ]
         return UploadReport(items=items, job=job)
+
+    def take_texts(self, collection: Collection, texts: Sequence[str]) -> UploadReport:
+        """Make texts searchable, each a point of its own; one outcome for each, in their order.
+
+        A bad one fails alone. Raises `TowerMissing` where the encoder takes no texts.
+        """
+        items = [_text(text.strip()) for text in texts]
+        options = replace(self._options, needs=TEXTS)
+        events = self._events(collection, {item.asset: item for item in items}, options)
+        return UploadReport(
+            items=[
+                _outcome(collection, title(item.text), item.asset, events.get(item.asset))
+                for item in items
+            ]
+        )
 
     def put(self, collection: Collection, upload: Upload) -> tuple[UploadItem, bool]:
         """Make an upload the content of its asset; and whether there was none before.
@@ -79,7 +99,10 @@ class Intake:
         pairs = list(zip(uploads, looks, strict=True))
         good = [upload for upload, look in pairs if not isinstance(look, UploadItem)]
         events = self._ingest(collection, good)
-        return [_or(look, _outcome(collection, u, events.get(u.asset))) for u, look in pairs]
+        return [
+            _or(look, _outcome(collection, u.name, u.asset, events.get(u.asset)))
+            for u, look in pairs
+        ]
 
     def _queue(self, collection: Collection, uploads: Sequence[Upload]) -> int:
         """Keep them, and let a job do the rest."""
@@ -96,13 +119,18 @@ class Intake:
         """What happened to each asset; those that were there already are left out."""
         new = {upload.asset for upload in uploads if self._keep(upload)}
         items = {upload.asset: self._item(upload) for upload in uploads}
-        encoder = self._installation.encoder(collection)
-        progress = ingest(list(items.values()), encoder, collection, self._options)
-        events = {step.event.asset: step.event for step in progress if step.event}
+        events = self._events(collection, items, self._options)
         for asset in new:
             if asset in events and events[asset].status != "done":
                 items[asset].path.unlink()
         return events
+
+    def _events(
+        self, collection: Collection, items: Mapping[str, Item], options: IngestOptions
+    ) -> dict[str, FileEvent]:
+        encoder = self._installation.encoder(collection)
+        progress = ingest(list(items.values()), encoder, collection, options)
+        return {step.event.asset: step.event for step in progress if step.event}
 
     def _item(self, upload: Upload) -> Item:
         path = self._originals.upload(upload.content_hash)
@@ -147,21 +175,28 @@ def _refused(upload: Upload, item: UploadItem) -> Refusal:
     return Refusal(422, "unreadable-media", item.reason)
 
 
-def _outcome(collection: Collection, upload: Upload, event: FileEvent | None) -> UploadItem:
+def _text(text: str) -> Item:
+    fault = "" if text else "an empty text"
+    if len(text.encode()) > MAX_TEXT:
+        fault = f"more than {MAX_TEXT >> 10} kB of text"
+    return Item(text_asset(text), text=text, fault=fault)
+
+
+def _outcome(collection: Collection, name: str, asset: str, event: FileEvent | None) -> UploadItem:
     if event and event.status != "done":
-        return UploadItem(name=upload.name, status=event.status, reason=event.reason)
+        return UploadItem(name=name, status=event.status, reason=event.reason)
     return UploadItem(
-        name=upload.name,
+        name=name,
         status="done" if event else "unchanged",
         reason=event.reason if event else "this content is in the collection already",
-        asset=upload.asset,
-        point=_main_point(collection, upload.asset),
+        asset=asset,
+        point=_main_point(collection, asset),
     )
 
 
 def _main_point(collection: Collection, asset: str) -> UUID | None:
-    """The point of an image, or of a video as a whole."""
-    records = collection.get([point_id(asset, "image"), point_id(asset, "video")])
+    """The point of an image or a text, or of a video as a whole."""
+    records = collection.get([point_id(asset, kind) for kind in ("image", "video", "text")])
     return records[0].id if records else None
 
 

@@ -8,10 +8,10 @@ from pydantic.json_schema import models_json_schema
 
 from api.problems import OPENAI, OpenAIProblem, Problem
 from api.refusals import OPENAI_TYPE, refusals
-from api.schemas import ClassifyRequest, PictureRequest, SearchRequest
+from api.schemas import ClassifyRequest, PictureRequest, SearchRequest, TextUpload
 from api.security import PROBES
 
-BODIES = (SearchRequest, PictureRequest, ClassifyRequest, Problem, OpenAIProblem)
+BODIES = (SearchRequest, PictureRequest, ClassifyRequest, TextUpload, Problem, OpenAIProblem)
 REF = "#/components/schemas/{model}"
 ANYWHERE = (401, 403, 421, 429, 500, 503)
 """What the guard answers, whatever was asked."""

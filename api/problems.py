@@ -122,6 +122,7 @@ KINDS: dict[type[Exception], Kind] = {
     retrieving.RetrievalError: Kind(500, "search-failed", told=False),
     ingesting.NotMedia: Kind(415, "not-media"),
     ingesting.MediaError: Kind(422, "unreadable-media"),
+    ingesting.TowerMissing: Kind(422, "tower-missing"),
     ingesting.IngestError: Kind(500, "ingestion-failed", told=False),
     NotConfigured: Kind(501, "not-configured"),
     TooLate: Kind(503, "too-late", retry_after=1),

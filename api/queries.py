@@ -19,6 +19,7 @@ from api.schemas import (
     SearchLink,
     SearchOptions,
     SearchRequest,
+    TextUpload,
 )
 from ingestion import Limits, load_image
 from retrieval import Answer, Part, Query
@@ -36,7 +37,7 @@ async def read_search(request: Request) -> tuple[SearchRequest, list[bytes]]:
 
     Raises `Refusal` for another content type, and `RequestValidationError`.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_kind(request)
     if kind == JSON:
         return _parse(SearchRequest, await request.body()), []
     if kind != FORM:
@@ -58,7 +59,7 @@ async def read_picture(request: Request, model: type[PictureModel]) -> PictureMo
 
     Beside a file, `query` holds the other fields as JSON. Raises as `read_search` does.
     """
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    kind = content_kind(request)
     if kind == JSON:
         return _parse(model, await request.body())
     if kind != FORM:
@@ -70,6 +71,16 @@ async def read_picture(request: Request, model: type[PictureModel]) -> PictureMo
             raise Refusal(422, "no-picture", "send one file as `image`")
         query = str(form.get("query", "{}"))
         return _parse(model, query, image=await file.read())
+
+
+async def read_texts(request: Request) -> TextUpload:
+    """Texts sent as JSON; raises `RequestValidationError`."""
+    return _parse(TextUpload, await request.body())
+
+
+def content_kind(request: Request) -> str:
+    """What the body says it is, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def _check_fields(form: FormData) -> None:

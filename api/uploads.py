@@ -117,7 +117,9 @@ async def _read(request: Request, take: Callable[[bytes], None], lane: Lane) -> 
 def _boundary(request: Request) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise Refusal(415, "not-multipart", "send the files as multipart/form-data")
+        raise Refusal(
+            415, "not-multipart", "send files as multipart/form-data, or texts as application/json"
+        )
     return options[b"boundary"]
 
 

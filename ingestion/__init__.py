@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from ingestion.errors import NotMedia as NotMedia
     from ingestion.errors import PathNotFound as PathNotFound
     from ingestion.errors import QueueFull as QueueFull
+    from ingestion.errors import TowerMissing as TowerMissing
     from ingestion.filling import backfill as backfill
     from ingestion.folder import walk as walk
     from ingestion.gone import forget as forget
@@ -52,7 +53,7 @@ _HOMES = {
     "dryrun": "Plan plan",
     "duplicates": "Copy Group find_duplicates record_duplicates",
     "errors": "BadManifest Cancelled DecoderLost DecoderUnfit EncodingStopped IngestError "
-    "MediaError NothingFound NotMedia PathNotFound QueueFull",
+    "MediaError NothingFound NotMedia PathNotFound QueueFull TowerMissing",
     "filling": "backfill",
     "folder": "walk",
     "gone": "forget vanished",

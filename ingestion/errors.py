@@ -4,6 +4,7 @@ IngestError
 ├── PathNotFound           the file or folder to ingest does not exist
 ├── NothingFound           it holds no file, or the globs leave none
 ├── BadManifest            a manifest that cannot be read as a whole
+├── TowerMissing           the encoder is loaded without a tower that the items take
 ├── EncodingStopped        the encoder is gone, or fails on everything it is given
 ├── DecoderUnfit           no process can be had that decodes
 ├── QueueFull              too many jobs wait already
@@ -28,6 +29,10 @@ class NothingFound(IngestError):
 
 class BadManifest(IngestError):
     """A manifest that cannot be fetched or read; a bad row alone is a failure of that row."""
+
+
+class TowerMissing(IngestError):
+    """The encoder is loaded without its image or text tower; the text says how to load it."""
 
 
 class EncodingStopped(IngestError):

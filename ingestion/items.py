@@ -87,6 +87,11 @@ class Item:
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 
+def text_asset(text: str) -> str:
+    """The URI of a text that has no other: named by its words, so that it is there once."""
+    return f"text:{hashlib.sha256(text.encode()).hexdigest()}"
+
+
 def scheme_of(name: str) -> str:
     """The scheme of a URL, in lower case; empty for a path. The rest of it may be nonsense."""
     found = SCHEME.match(name)

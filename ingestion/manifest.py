@@ -1,6 +1,5 @@
 """A table that lists what to ingest: paths or URLs, ids, texts, tags and whatever else is known."""
 
-import hashlib
 import itertools
 import json
 import posixpath
@@ -14,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 from encoders import Modality
 from ingestion.errors import BadManifest, IngestError, MediaError
-from ingestion.items import Blob, Item, local_path, scheme_of
+from ingestion.items import Blob, Item, local_path, scheme_of, text_asset
 from ingestion.opening import opener
 from ingestion.reach import Reach, is_address
 from ingestion.rows import Row, read_rows
@@ -137,7 +136,7 @@ class Manifest:
     def _text_asset(self, payload: Mapping[str, Any], text: str) -> str:
         if "id" in payload:
             return f"row:{self.uri}!/id/{quote(str(payload['id']), safe='')}"
-        return f"text:{hashlib.sha256(text.encode()).hexdigest()}"
+        return text_asset(text)
 
     def _fault(self, number: int, reason: str) -> Item:
         return Item(f"row:{self.uri}!/row/{number}", source=self.uri, fault=reason)

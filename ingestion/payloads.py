@@ -54,9 +54,14 @@ def _place(item: Item) -> tuple[str, str]:
         case Path() as path:
             return readable(path.name), readable(str(path.parent))
         case None:
-            return " ".join(item.text.split())[:TITLE], ""
+            return title(item.text), ""
         case blob:
             return readable(blob.name), readable(blob.folder)
+
+
+def title(text: str) -> str:
+    """What stands for the name of a text."""
+    return " ".join(text.split())[:TITLE]
 
 
 def readable(name: str) -> str:

@@ -7,7 +7,7 @@ from functools import partial
 from encoders import Encoder, EncoderInfo, EncoderMismatch, Modality, require_same
 from indexer.base import Collection
 from ingestion.engine import Engine, LocalEngine
-from ingestion.errors import IngestError
+from ingestion.errors import TowerMissing
 from ingestion.feeding import FeedStage
 from ingestion.items import Item
 from ingestion.options import Fingerprints, IngestOptions
@@ -31,7 +31,7 @@ def ingest(
 
     Work goes on in threads while the iterator lives; closing it stops them, and what was not
     committed is done by the next run. A file that cannot be used is an event, never an exception.
-    Raises `EncoderMismatch` or `IngestError` at the call, and while iterating whatever ends the
+    Raises `EncoderMismatch` or `TowerMissing` at the call, and while iterating whatever ends the
     job: `EncodingStopped` and the errors of `indexer`.
     """
     make = partial(LocalEngine, encoder)
@@ -53,14 +53,14 @@ def ingest_by(
 def check_fits(
     info: EncoderInfo, collection: Collection, needs: frozenset[Modality] = IngestOptions.needs
 ) -> None:
-    """Raises `EncoderMismatch` or `IngestError` where an encoder cannot fill a collection.
+    """Raises `EncoderMismatch` or `TowerMissing` where an encoder cannot fill a collection.
 
     `needs` are the towers that what is ingested takes.
     """
     schema = collection.schema
     require_same(schema.fingerprint, info.fingerprint, f"the collection {collection.name}")
     for tower in sorted(needs - info.modalities):
-        raise IngestError(
+        raise TowerMissing(
             f"the encoder {info.name} is loaded without its {tower} tower: set `towers` to "
             f"{tower!r} or to 'both' (--towers, POLYLENS_TOWERS), if it has one"
         )

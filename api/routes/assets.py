@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import edits
+from api.queries import JSON, content_kind, read_texts
 from api.schemas import AssetOut, AssetPage, UploadItem, UploadReport
 from api.security import requires
 from api.service import ServiceDep
@@ -19,6 +20,7 @@ FORM = {
     "requestBody": {
         "required": True,
         "content": {
+            JSON: {"schema": {"$ref": "#/components/schemas/TextUpload"}},
             "multipart/form-data": {
                 "schema": {
                     "type": "object",
@@ -26,7 +28,7 @@ FORM = {
                         "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
                     },
                 }
-            }
+            },
         },
     }
 }
@@ -56,12 +58,15 @@ LATER: dict[int | str, dict[str, Any]] = {
 async def upload_assets(
     name: str, request: Request, service: ServiceDep, response: Response
 ) -> UploadReport:
-    """Add images and videos to a collection.
+    """Add images and videos to a collection as a form of files, or texts as JSON.
 
-    Each file has its own outcome: one that cannot be used fails alone. Videos, and more than a few
+    Each has its own outcome: one that cannot be used fails alone. Videos, and more than a few
     files, are indexed by a job: its events tell the rest.
     """
     collection = await service.queries(service.open, name)
+    if content_kind(request) == JSON:
+        texts = (await read_texts(request)).texts
+        return await service.writes(service.intake.take_texts, collection, texts)
     limits, folder = service.upload_limits, service.incoming
     async with received(request, folder, limits, service.writes) as uploads:
         report = await service.writes(service.intake.take, collection, uploads)

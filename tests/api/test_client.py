@@ -51,6 +51,17 @@ def test_files_are_uploaded(tmp_path: Path) -> None:
         assert [item.status for item in report.items] == ["done", "skipped"]
 
 
+def test_texts_are_uploaded(fresh: Served) -> None:
+    async def add(text: str) -> str:
+        async with AsyncClient(fresh.url) as client:
+            return (await client.upload_texts("default", [text])).items[0].status
+
+    with Client(fresh.url) as client:
+        report = client.upload_texts("default", ["a red door", ""])
+    assert [item.status for item in report.items] == ["done", "failed"]
+    assert asyncio.run(add("a red door")) == "unchanged"
+
+
 def test_jobs_are_submitted_watched_and_cancelled(tmp_path: Path) -> None:
     folder = tmp_path / "photos"
     save_pictures(folder, 2)
