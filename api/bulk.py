@@ -7,6 +7,7 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from api.census import Census
+from api.ingested import Ingested
 from api.installation import Installation
 from encoders import BOTH, EncoderInfo, Modality
 from indexer import Collection, LedgerRow
@@ -20,6 +21,7 @@ from ingestion import (
     Seen,
     Source,
     VideoOptions,
+    backfill,
     belongs,
     distinct,
     find_duplicates,
@@ -99,7 +101,9 @@ class Bulk:
         collection = self._collection()
         encoder = self._installation.encoder(collection)
         job.describe([source.uri for source in self._sources], encoder.info.name)
-        steps = ingest(self._items(), encoder.bulk, collection, self._options)
+        fills = any(isinstance(source, Ingested) for source in self._sources)
+        work = backfill if fills else ingest
+        steps = work(self._items(), encoder.bulk, collection, self._options)
         yield from self._compared(job.noted(census.told(steps)), collection)
 
     def tidied(self, *, prune: bool) -> int:

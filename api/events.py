@@ -16,11 +16,21 @@ LOOK = 0.5  # seconds between two looks at the journal
 SILENCE = 15.0  # seconds after which a comment shows that the connection is alive
 RETRY = 2_000  # milliseconds after which a client that lost it connects again
 
-CONTENT: dict[str, Any] = {
-    "text/event-stream": {
-        "schema": {"type": "string", "description": "`data` of each event is a JobOut."}
-    }
+EVENT: dict[str, Any] = {
+    "type": "object",
+    "required": ["event", "data", "id"],
+    "properties": {
+        "event": {"enum": ["progress", "end"]},
+        "data": {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/JobOut"},
+        },
+        "id": {"type": "string"},
+        "retry": {"type": "integer", "description": "Milliseconds."},
+    },
 }
+CONTENT: dict[str, Any] = {"text/event-stream": {"itemSchema": EVENT}}
 
 
 class Events:

@@ -6,6 +6,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from api.archives import Archives
 from api.batcher import Timed
 from api.batching import BatchingEncoder
 from api.roots import Roots
@@ -82,6 +83,10 @@ class Installation:
             patience=Patience(timeout=settings.qdrant_timeout),
         )
 
+    def store_at(self, target: str) -> Store:
+        """The collections on the Qdrant server at a URL, or in another data folder."""
+        return self.qdrant_store(target) if "://" in target else LocalStore(Path(target))
+
     def check_indexes(self) -> None:
         """Check and seal every local collection, in the background."""
         for name in self.store.names():
@@ -124,9 +129,14 @@ class Installation:
         return self.settings.encoder or DEFAULT_ENCODER
 
     @property
-    def snapshots(self) -> Path:
-        """Folder of snapshots that were given no other place."""
-        return self.settings.data / "snapshots"
+    def snapshots(self) -> Archives:
+        """Those that were given no other place."""
+        return Archives(self.settings.data / "snapshots", ".tar")
+
+    @property
+    def exports(self) -> Archives:
+        """Those that were made, or sent, over HTTP."""
+        return Archives(self.settings.data / "exports")
 
     @property
     def encoders(self) -> list[BatchingEncoder]:

@@ -1,6 +1,5 @@
 """What a job is asked to do: what of it may be asked, and the sources and options it comes to."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -8,9 +7,11 @@ from typing import Any
 from pydantic import Field
 
 from api.bulk import needs_of
+from api.ingested import SCHEME, Ingested
 from api.installation import Installation
 from api.problems import Refusal
 from api.retention import remove_upload
+from api.roots import admitted
 from api.schemas import JobOptions, JobRequest
 from encoders import Modality
 from ingestion import (
@@ -66,7 +67,7 @@ class Orders:
             order.texts,
             self._reach(),
         )
-        named = [open_source(uri, listing) for uri in order.sources]
+        named = [self._source(uri, listing) for uri in order.sources]
         media = self._installation.media
         return [*named, *(Upload(asset, name, media) for asset, name in order.uploads.items())]
 
@@ -92,6 +93,11 @@ class Orders:
         }
         for asset in order.uploads.keys() - wanted:
             remove_upload(self._installation, asset.removeprefix("media:"))
+
+    def _source(self, uri: str, listing: SourceOptions) -> Source:
+        if uri.startswith(SCHEME):
+            return Ingested(self._installation, uri.removeprefix(SCHEME))
+        return open_source(uri, listing)
 
     def _reach(self) -> Reach:
         settings = self._installation.settings
@@ -134,12 +140,4 @@ def _admitted(name: str, reach: Reach) -> str:
     path = local_path(name) if scheme else Path(name)
     if path is None or not path.is_absolute() or "\0" in name:
         raise Refusal(422, "not-a-path", f"{name!r:.200} is neither an absolute path nor a URL")
-    if not reach.allows(path):
-        raise Refusal(
-            403,
-            "outside-roots",
-            f"{name!r:.200} lies outside the folders that may be read: see the setting roots",
-        )
-    if not os.path.exists(path):  # noqa: PTH110 - `Path.exists` raises where it may not look
-        raise Refusal(422, "path-not-found", f"{name!r:.200} does not exist on the server")
-    return Path(os.path.realpath(path)).as_uri()
+    return admitted(str(path), reach).as_uri()

@@ -120,6 +120,62 @@ class RestoreRequest(Request):
     name: str | None = Field(None, description="For the collection; the one it had by default.")
 
 
+class Export(BaseModel):
+    """A collection as the two files `points.parquet` and `ledger.parquet`."""
+
+    name: str
+    collection: str = Field(description="The collection it was made of.")
+    points: int
+    assets: int = Field(description="Files of which it says what ingestion did with them.")
+    bytes: int
+
+
+class ExportList(BaseModel):
+    exports: list[Export]
+
+
+class ImportRequest(Request):
+    """Either an export that is kept here, or a folder with its two files."""
+
+    export: str | None = Field(None, description="Its name.")
+    path: str | None = Field(
+        None,
+        min_length=1,
+        max_length=4096,
+        description="An absolute path on the server, inside the allowed folders.",
+    )
+
+    @model_validator(mode="after")
+    def _one(self) -> "ImportRequest":
+        if (self.export is None) == (self.path is None):
+            raise ValueError("give either an export or a path")
+        return self
+
+
+class Import(BaseModel):
+    collection: str
+    points: int = Field(description="How many were in the export.")
+    assets: int
+
+
+class MigrationRequest(Request):
+    target: str = Field(
+        min_length=1,
+        max_length=4096,
+        description="One of the setting `migrate_targets`: a Qdrant server, or a data folder.",
+        examples=["http://qdrant:6333"],
+    )
+    name: str | None = Field(None, description="For the copy; the collection's own by default.")
+
+
+class Migration(BaseModel):
+    collection: str = Field(description="The copy.")
+    points: int
+    written: int = Field(description="How many of them were not there, or not the same.")
+    assets: int
+    checksum: str = Field(description="SHA-256 of all points, the same on both sides.")
+
+
 class Compaction(BaseModel):
     points: int = Field(description="How many dead points are gone.")
     before: int = Field(description="Bytes on disk.")

@@ -213,6 +213,11 @@ class Settings(BaseSettings):
         description="Folders whose originals may be served, and ingested over HTTP, besides those "
         "ingested here.",
     )
+    migrate_targets: list[str] = Field(
+        default_factory=list,
+        description="Qdrant servers (URLs) and data folders that collections may be copied to over "
+        "HTTP.",
+    )
     max_upload_bytes: int = Field(512 * MIB, gt=0, description="Largest file taken by upload.")
     max_upload_files: int = Field(100, gt=0, description="Most files in one upload.")
     max_sync_files: int = Field(

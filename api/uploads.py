@@ -19,6 +19,17 @@ from api.problems import CLOSE, Refusal
 
 CHUNK = 1024 * 1024  # bytes gathered before they go to the disk
 SPARE = 64 * CHUNK  # bytes beyond twice the limit that are read of a file, so that it fails alone
+FILES = {
+    "multipart/form-data": {
+        "schema": {
+            "type": "object",
+            "properties": {
+                "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
+            },
+        }
+    }
+}
+"""A form of them, for the API document."""
 STALE = 24 * 3600  # seconds after which what a crash left behind is removed
 
 

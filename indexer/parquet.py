@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from indexer.base import Collection, Point, Record, Schema, Store
-from indexer.checks import check_schema
+from indexer.checks import check_name, check_schema
 from indexer.errors import (
     InvalidArchive,
     InvalidName,
@@ -34,6 +34,7 @@ from indexer.migrate import PAGE, batches, open_matching, pages
 
 FORMAT = 1
 POINTS, LEDGER = "points.parquet", "ledger.parquet"
+FILES = (POINTS, LEDGER)
 _KEY = b"polylens"
 _FIELDS = {field.name: field.type for field in fields(LedgerRow)}
 _TEXTS = ("id", "asset", "payload")
@@ -78,6 +79,15 @@ def export_collection(collection: Collection, target: Path) -> Exported:
             place.rename(target)
             sync_folder(target.parent)
     return Exported(collection.name, points, assets)
+
+
+def read_export(source: Path) -> Exported:
+    """What an export holds, by its files' own account; raises as `import_collection`."""
+    with _opened(source / POINTS) as points, _opened(source / LEDGER) as ledger:
+        name, schema = _description(points, source.name)
+        _check_columns(points, _point_columns(_arrow(), schema), source.name)
+        _check_columns(ledger, _ledger_columns(_arrow()), source.name)
+        return Exported(name, points.metadata.num_rows, ledger.metadata.num_rows)
 
 
 def import_collection(store: Store, source: Path, name: str | None = None) -> Exported:
@@ -213,6 +223,7 @@ def _description(file: Arrow, name: str) -> tuple[str, Schema]:
             )
         schema = Schema(dict(found["vectors"]), str(found["encoder"]), dict(found["fingerprint"]))
         check_schema(schema)
+        check_name(found["name"])
         return found["name"], schema
     except (KeyError, ValueError, TypeError, InvalidName) as error:
         raise InvalidArchive(f"{name} is no export of polylens: {error!r}") from error
@@ -220,13 +231,17 @@ def _description(file: Arrow, name: str) -> tuple[str, Schema]:
 
 def _batches(file: Arrow, columns: list[tuple[str, Arrow]], name: str) -> Iterator[Arrow]:
     """The rows of a file, which must have these columns, in batches."""
+    _check_columns(file, columns, name)
+    yield from file.iter_batches(PAGE, columns=[column for column, _ in columns])
+
+
+def _check_columns(file: Arrow, columns: list[tuple[str, Arrow]], name: str) -> None:
     found = {field.name: field.type for field in file.schema_arrow}
     for column, kind in columns:
         if found.get(column) != kind:
             raise InvalidArchive(
                 f"{name}: column {column!r} must be {kind}; it is {found.get(column, 'missing')}"
             )
-    yield from file.iter_batches(PAGE, columns=[column for column, _ in columns])
 
 
 def _points(batch: Arrow, schema: Schema, name: str) -> list[Point]:

@@ -13,8 +13,8 @@ from rich.markup import escape
 
 from api.cli.options import CollectionName, Data, Device, EncoderName, installation
 from api.installation import Installation
-from api.snapshots import Snapshots, local, local_store
-from indexer import Collection, LocalCollection, LocalStore, VectorIndex
+from api.local import local, local_store
+from indexer import Collection, LocalCollection, VectorIndex
 from retrieval import Calibration
 
 index = typer.Typer(
@@ -87,7 +87,7 @@ def snapshot(
 ) -> None:
     """Back a collection up into one file; searches and writes go on."""
     with _opened(data, collection) as (polylens, opened):
-        path = target or Snapshots(polylens.snapshots).new(opened.name)
+        path = target or polylens.snapshots.new(opened.name)
         manifest = local(opened).snapshot(path)
         told = {"snapshot": str(path), "points": manifest.points, "bytes": manifest.bytes}
         _tell({"collection": opened.name, **told}, as_json=as_json)
@@ -146,8 +146,7 @@ def migrate(
     from indexer.migrate import migrate as run
 
     with _opened(data, collection) as (polylens, opened):
-        store = polylens.qdrant_store(target) if "://" in target else LocalStore(Path(target))
-        with closing(store):
+        with closing(polylens.store_at(target)) as store:
             found = run(opened, store, name or opened.name)
         _tell({"collection": name or opened.name, **asdict(found)}, as_json=as_json)
 

@@ -7,6 +7,7 @@ from api.routes import (
     classify,
     collections,
     embeddings,
+    exports,
     health,
     jobs,
     maintenance,
@@ -19,7 +20,7 @@ from api.routes import (
 )
 
 MODULES = (
-    *(collections, aliases, snapshots, maintenance, assets, jobs, points),
+    *(collections, aliases, snapshots, exports, maintenance, assets, jobs, points),
     *(search, embeddings, chat, vision, classify, session, health, page),
 )
 ROUTERS = [module.router for module in MODULES]

@@ -10,7 +10,7 @@ from api.queries import JSON, content_kind, read_texts
 from api.schemas import AssetOut, AssetPage, UploadItem, UploadReport
 from api.security import requires
 from api.service import ServiceDep
-from api.uploads import received, received_file
+from api.uploads import FILES, received, received_file
 from indexer import Collection
 from indexer.ledger import Status
 
@@ -21,14 +21,7 @@ FORM = {
         "required": True,
         "content": {
             JSON: {"schema": {"$ref": "#/components/schemas/TextUpload"}},
-            "multipart/form-data": {
-                "schema": {
-                    "type": "object",
-                    "properties": {
-                        "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
-                    },
-                }
-            },
+            **FILES,
         },
     }
 }

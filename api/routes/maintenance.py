@@ -1,14 +1,19 @@
-"""`/v1/collections/{name}/compact` and `/verify`."""
+"""`/v1/collections/{name}/compact`, `/verify`, `/migrate` and `/backfill`."""
 
+from contextlib import closing
 from dataclasses import asdict
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 
-from api.schemas import Compaction, Verification
+from api.ingested import Ingested
+from api.local import local
+from api.orders import Order
+from api.problems import Refusal
+from api.schemas import Compaction, JobOut, Migration, MigrationRequest, Verification
 from api.security import requires
 from api.service import Service, ServiceDep
-from api.snapshots import local
 from indexer import CollectionDamaged
+from indexer.migrate import migrate
 
 router = APIRouter(
     prefix="/v1/collections/{name}", tags=["maintenance"], dependencies=[requires("admin")]
@@ -27,6 +32,27 @@ async def verify_collection(name: str, service: ServiceDep) -> Verification:
     return await service.maintenance(_verify, service, name)
 
 
+@router.post("/migrate")
+async def migrate_collection(name: str, wanted: MigrationRequest, service: ServiceDep) -> Migration:
+    """Copy a collection to a Qdrant server or another data folder, and compare the two.
+
+    Only to those of the setting `migrate_targets`. One that was interrupted goes on when repeated.
+    """
+    return await service.maintenance(_migrate, service, name, wanted)
+
+
+@router.post("/backfill", status_code=202)
+async def backfill_collection(name: str, service: ServiceDep, response: Response) -> JobOut:
+    """Read the originals again and add vectors that the service's encoder makes and points lack.
+
+    Payloads and the vectors that are there stay as they are.
+    """
+    job = await service.queries(_backfill, service, name)
+    service.runner.wake()
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
 def _compact(service: Service, name: str) -> Compaction:
     return Compaction(**asdict(local(service.open(name)).compact()))
 
@@ -38,3 +64,23 @@ def _verify(service: Service, name: str) -> Verification:
         # Files are named as they stand in the data folder, wherever that is.
         folder = f"{service.installation.settings.data.absolute()}/"
         return Verification(bytes=None, damage=str(error).replace(folder, ""))
+
+
+def _migrate(service: Service, name: str, wanted: MigrationRequest) -> Migration:
+    if wanted.target not in service.installation.settings.migrate_targets:
+        raise Refusal(
+            403,
+            "target-not-allowed",
+            f"collections may not be copied to {wanted.target!r:.200}: see the setting "
+            "migrate_targets",
+        )
+    collection = service.open(name)
+    target = wanted.name or collection.name
+    with closing(service.installation.store_at(wanted.target)) as store:
+        return Migration(collection=target, **asdict(migrate(collection, store, target)))
+
+
+def _backfill(service: Service, name: str) -> JobOut:
+    collection = service.open(name).name
+    source = Ingested(service.installation, collection)
+    return service.jobs.queue(collection, Order(sources=[source.uri]))

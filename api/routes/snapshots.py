@@ -6,13 +6,14 @@ from pathlib import Path
 from fastapi import APIRouter, Response
 from starlette.responses import FileResponse
 
+from api.archives import Archives
+from api.local import local, local_store
 from api.problems import Refusal
 from api.refusals import BAD_RANGES
 from api.routes.collections import detail
 from api.schemas import CollectionDetail, RestoreRequest, Snapshot, SnapshotList
 from api.security import requires
 from api.service import Service, ServiceDep
-from api.snapshots import Snapshots, local, local_store
 from indexer import IndexerError, Manifest
 from indexer.local.snapshot import read_manifest
 
@@ -33,7 +34,7 @@ async def create_snapshot(name: str, service: ServiceDep, response: Response) ->
 @router.get("/v1/snapshots")
 async def list_snapshots(service: ServiceDep) -> SnapshotList:
     """The snapshots there are, of whichever collection."""
-    return await service.queries(_list, _snapshots(service))
+    return await service.queries(_list, service.installation.snapshots)
 
 
 @router.get(
@@ -66,12 +67,8 @@ async def restore_snapshot(
     return made
 
 
-def _snapshots(service: Service) -> Snapshots:
-    return Snapshots(service.installation.snapshots)
-
-
 def _find(service: Service, name: str) -> Path:
-    path = _snapshots(service).find(name)
+    path = service.installation.snapshots.find(name)
     if path is None:
         raise Refusal(404, "unknown-snapshot", f"there is no snapshot {name!r}")
     return path
@@ -79,11 +76,11 @@ def _find(service: Service, name: str) -> Path:
 
 def _create(service: Service, name: str) -> Snapshot:
     collection = local(service.open(name))
-    path = _snapshots(service).new(collection.name)
+    path = service.installation.snapshots.new(collection.name)
     return _out(path, collection.snapshot(path))
 
 
-def _list(snapshots: Snapshots) -> SnapshotList:
+def _list(snapshots: Archives) -> SnapshotList:
     found = []
     for path in snapshots.all():
         try:

@@ -48,7 +48,9 @@ function answers(operation) {
   return Object.entries(operation.responses)
     .filter(([status]) => status.startsWith("2"))
     .flatMap(([status, { content }]) =>
-      Object.entries(content ?? {}).map(([kind, { schema }]) => fields(`Answer ${status}, ${kind}`, schema ?? {})),
+      Object.entries(content ?? {}).map(([kind, { schema, itemSchema }]) =>
+        fields(`Answer ${status}, ${kind}`, schema ?? itemSchema ?? {}),
+      ),
     );
 }
 

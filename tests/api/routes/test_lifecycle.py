@@ -1,14 +1,31 @@
 """Aliases, snapshots, compaction and checks over HTTP."""
 
 import hashlib
+import shutil
+from contextlib import closing
 from pathlib import Path
 
 import httpx
 import pytest
 
+from api.keys import Keys
+from encoders import LoadOptions
+from encoders.internvl.load import load_internvl
+from indexer import LocalStore, Schema
+from indexer.migrate import migrate
+from indexer.parquet import POINTS
+from ingestion import ingest, walk
+from tests.api.routes.test_jobs import ended
 from tests.api.routes.test_search import refused
-from tests.api.server import Served
+from tests.api.server import Served, serving
+from tests.encoders.internvl.tiny import DATA, TINY
+from tests.indexer.conftest import qdrant, qdrant_server
+from tests.indexer.qdrant.loopback import Loopback
 from tests.media import encoded, plain
+
+__all__ = ["qdrant", "qdrant_server"]
+
+IMAGES = DATA / "images"
 
 HERE = "/v1/collections/default"
 
@@ -60,7 +77,7 @@ def test_a_snapshot_is_taken_downloaded_and_restored(filled: Served, tmp_path: P
     file = client.get(made.headers["location"])
     assert file.headers["content-type"] == "application/x-tar"
     assert len(file.content) == taken["bytes"]
-    kept = filled.installation.snapshots / taken["name"]
+    kept = filled.installation.snapshots.folder / taken["name"]
     assert hashlib.sha256(file.content).digest() == hashlib.sha256(kept.read_bytes()).digest()
 
     restored = client.post(f"/v1/snapshots/{taken['name']}/restore", json={"name": "copy"})
@@ -77,7 +94,7 @@ def test_a_snapshot_is_taken_downloaded_and_restored(filled: Served, tmp_path: P
 
 
 def test_only_snapshots_are_served(filled: Served) -> None:
-    client, folder = filled.client, filled.installation.snapshots
+    client, folder = filled.client, filled.installation.snapshots.folder
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
     (folder / "default-20260101T000000000Z.tar").write_bytes(b"no tar" * 999)
@@ -106,6 +123,80 @@ def test_room_is_given_back(filled: Served) -> None:
     assert compacted["after"] < compacted["before"]
     assert client.get(HERE).json()["points"] == 2
     refused(client.post("/v1/collections/none/compact"), 404, "unknown-collection")
+
+
+def test_a_collection_is_copied_where_that_is_allowed(filled: Served, tmp_path: Path) -> None:
+    source = filled.installation.store.open("default")
+    with serving(tmp_path / "second", migrate_targets=[str(tmp_path / "third")]) as served:
+        migrate(source, served.installation.store, "default")
+        wanted = {"target": str(tmp_path / "third"), "name": "moved"}
+        there = served.client.post(f"{HERE}/migrate", json=wanted).json()
+        assert (there["collection"], there["points"], there["written"]) == ("moved", 3, 3)
+        again = served.client.post(f"{HERE}/migrate", json=wanted).json()
+        assert again == {**there, "written": 0}
+        for target in (str(tmp_path / "fourth"), f"{tmp_path}/third/../third", "http://127.0.0.1"):
+            answer = served.client.post(f"{HERE}/migrate", json={"target": target})
+            assert "migrate_targets" in refused(answer, 403, "target-not-allowed")
+        bad = {"target": str(tmp_path / "third"), "name": "../x"}
+        refused(served.client.post(f"{HERE}/migrate", json=bad), 422, "invalid-name")
+        unknown = served.client.post("/v1/collections/none/migrate", json=wanted)
+        refused(unknown, 404, "unknown-collection")
+    with closing(LocalStore(tmp_path / "third")) as store:
+        assert store.names() == ["moved"]
+        assert store.open("moved").count() == 3
+    assert not (tmp_path / "fourth").exists()
+
+
+def test_a_collection_is_copied_to_a_server(
+    filled: Served, qdrant: Loopback, tmp_path: Path
+) -> None:
+    source = filled.installation.store.open("default")
+    with serving(tmp_path / "second", migrate_targets=[qdrant.url]) as served:
+        migrate(source, served.installation.store, "default")
+        there = served.client.post(f"{HERE}/migrate", json={"target": qdrant.url}).json()
+        assert (there["collection"], there["points"], there["assets"]) == ("default", 3, 3)
+    with serving(tmp_path / "third", qdrant_url=qdrant.url) as served:
+        assert found(served.client, "default") == "red.png"
+
+
+def test_vectors_are_filled_in_by_a_job(tmp_path: Path) -> None:
+    """InternVL's `g` beside its `c`, from the photos that were ingested and from no other."""
+    photos = Path(shutil.copytree(IMAGES, tmp_path / "photos"))
+    outside = Path(shutil.copytree(IMAGES, tmp_path / "outside"))
+    narrow = load_internvl(str(TINY), LoadOptions(device="cpu", vectors=("c",)))
+    with serving(tmp_path / "data", encoder=str(TINY), roots=[photos]) as served:
+        store = served.installation.store
+        schema = Schema(narrow.info.vectors, narrow.info.name, narrow.info.fingerprint)
+        collection = store.create("default", schema)
+        for folder in (photos, outside):
+            list(ingest(walk(folder), narrow, collection))
+        asked = served.client.post(f"{HERE}/backfill")
+        assert asked.status_code == 202, asked.text
+        assert asked.headers["location"] == f"/v1/jobs/{asked.json()['id']}"
+        last = ended(served.client, asked.json()["id"])
+        assert (last["state"], last["counts"]["done"]) == ("done", 3), last
+        assert last["sources"] == ["collection:default"]
+        records = store.open("default").scroll(with_vectors=["c", "g"]).records
+        wide = {record.asset for record in records if len(record.vectors) == 2}
+        assert wide == {path.as_uri() for path in photos.iterdir()}
+        assert len(records) == 6
+        again = served.client.post(f"{HERE}/backfill").json()["id"]
+        assert ended(served.client, again)["counts"]["unchanged"] == 3
+        refused(served.client.post("/v1/collections/none/backfill"), 404, "unknown-collection")
+        job = {"sources": ["collection:default"]}
+        refused(served.client.post(f"{HERE}/jobs", json=job), 422, "not-a-path")
+
+
+def test_lifecycle_needs_the_scope_admin(tmp_path: Path) -> None:
+    keys = Keys([], tmp_path)
+    writer = {"authorization": f"Bearer {keys.add('writer', 'write')}"}
+    with serving(tmp_path) as served:
+        for path in ("exports", "import", "migrate", "backfill", "compact", "snapshots"):
+            answer = served.client.post(f"{HERE}/{path}", headers=writer, json={})
+            refused(answer, 403, "key-may-not")
+        for method, path in (("GET", ""), ("POST", ""), ("DELETE", "/x"), ("GET", f"/x/{POINTS}")):
+            answer = served.client.request(method, f"/v1/exports{path}", headers=writer)
+            refused(answer, 403, "key-may-not")
 
 
 def test_damage_is_named_without_the_place(filled: Served) -> None:
