@@ -59,6 +59,10 @@ class Ledger(Protocol):
         """All rows, or those of one status, in URI order."""
         ...
 
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Asset and source of every row, in URI order: far less work than `rows`."""
+        ...
+
     def counts(self) -> dict[Status, int]:
         """How many assets stand in each status."""
         ...

@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from dataclasses import fields, replace
 from operator import attrgetter
 from sqlite3 import Connection
+from typing import Any
 
 from indexer.ledger import STATUSES, LedgerRow, Status
 from indexer.points import check_rows
@@ -108,15 +109,11 @@ class SqlLedger:
 
     def rows(self, status: Status | None = None) -> Iterator[LedgerRow]:
         """All rows, or those of one status, in URI order; read in pages, not as one snapshot."""
-        condition = "asset > ?" + (" AND status = ?" if status else "")
-        sql = f"SELECT {self._select} {condition} ORDER BY asset LIMIT {_PAGE}"
-        page = [""]
-        while page:
-            with self._read() as connection:
-                parameters = (page[-1], status) if status else (page[-1],)
-                found = [LedgerRow(*row) for row in connection.execute(sql, parameters)]
-            yield from found
-            page = [row.asset for row in found]
+        return (LedgerRow(*row) for row in self._paged(_COLUMNS, status))
+
+    def sources(self) -> Iterator[tuple[str, str]]:
+        """Asset and source of every row, in URI order; read in pages, as `rows`."""
+        return ((asset, source) for asset, source in self._paged("asset, source"))
 
     def counts(self) -> dict[Status, int]:
         """How many assets stand in each status, those with none included."""
@@ -129,3 +126,18 @@ class SqlLedger:
         with self._read() as connection:
             found: tuple[int] = connection.execute(self._sum).fetchone()
             return found[0]
+
+    def _paged(self, columns: str, status: Status | None = None) -> Iterator[tuple[Any, ...]]:
+        """These columns, the asset first, of all rows or those of one status."""
+        condition = "asset > ?" + (" AND status = ?" if status else "")
+        sql = (
+            f'SELECT {columns} FROM "{self._table}" WHERE {condition} ORDER BY asset LIMIT {_PAGE}'  # noqa: S608
+        )
+        last = ""
+        while True:
+            with self._read() as connection:
+                page = connection.execute(sql, (last, status) if status else (last,)).fetchall()
+            if not page:
+                return
+            yield from page
+            last = page[-1][0]

@@ -16,6 +16,8 @@ _MAX_DEPTH = 64
 _LONG_TEXT = 128
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _QUOTED = frozenset('."[]')
+_PLAIN = frozenset((str, int, bool, type(None)))  # always good
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
 Entry = tuple[str, str, object]
 """A row of the table `kv` without its point: key, type, value."""
@@ -27,7 +29,7 @@ def encode(payload: Payload, owner: str) -> str:
         raise InvalidPoint(f"{owner}: a payload must be an object, not {type(payload).__name__}")
     try:
         _check(payload, "payload", 0)
-        text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+        text = _COMPACT.encode(payload)
         size = len(text.encode())
     except UnicodeEncodeError:
         raise InvalidPoint(f"{owner}: the payload holds text that is not valid Unicode") from None
@@ -127,11 +129,18 @@ def _check(value: object, place: str, depth: int) -> None:
         for name, part in value.items():
             if not isinstance(name, str):
                 raise ValueError(f"{place} has a key that is not text: {name!r}")
-            _check(part, f"{place}.{name}", depth + 1)
+            if type(part) not in _PLAIN:
+                _check(part, f"{place}.{name}", depth + 1)
     elif isinstance(value, list | tuple):
         for index, part in enumerate(value):
-            _check(part, f"{place}[{index}]", depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):
+            if type(part) not in _PLAIN:
+                _check(part, f"{place}[{index}]", depth + 1)
+    else:
+        _check_leaf(value, place)
+
+
+def _check_leaf(value: object, place: str) -> None:
+    if isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place} is {value}, which JSON cannot hold")
-    elif not (value is None or isinstance(value, str | int | float)):
+    if not (value is None or isinstance(value, str | int | float)):
         raise ValueError(f"{place} is a {type(value).__name__}, which JSON cannot hold")

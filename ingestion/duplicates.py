@@ -17,11 +17,11 @@ from ingestion.alike import Hashes, keepers
 from ingestion.feeding import grouped
 from ingestion.patience import Patience
 from ingestion.payloads import DUPLICATE_OF
+from ingestion.writing import WRITERS
 
 KINDS: tuple[Kind, ...] = ("image", "video")
 HASH = re.compile(r"[0-9a-f]{16}")
 PAGE = 1000  # points read, or changed, at a time
-WRITERS = 16  # edits at a time: they share a commit, or a server works on them side by side
 SHORTER = 0.02  # of the longer of two videos, that the other may lack
 MOMENT = 1.0  # seconds that it may lack in any case
 

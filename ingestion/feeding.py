@@ -32,9 +32,14 @@ class FeedStage:
         """Until there are no more items."""
         for group in grouped(self.items, GROUP):
             jobs = look_up(group, self.ledger)
-            standings = [(job, job.standing(self.current)) for job in jobs]
-            wanted = [self._eased(*pair) for pair in standings if self._wants(*pair)]
-            left = [pair[1] for pair in standings if not self._wants(*pair)]
+            wanted: list[Job] = []
+            left: list[Standing] = []
+            for job in jobs:
+                standing = job.standing(self.current)
+                if self._wants(job, standing):
+                    wanted.append(self._eased(job, standing))
+                else:
+                    left.append(standing)
             self.news.put(Listed(len(jobs), len(left), left.count("failed before")))
             for job in wanted:
                 self.target.put(job)

@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from functools import cached_property
 from pathlib import Path
 
 from ingestion.errors import MediaError, PathNotFound
@@ -108,7 +109,7 @@ class _Tree:
 
     def item(self, path: Path, sidecars: Sequence[str]) -> Item:
         """A file, and what lies beside it by these names."""
-        item = replace(Item.of_file(path), source=self.root.as_uri())
+        item = Item.of_file(path, source=self._uri)
         try:
             for one in (path, *map(path.with_name, sidecars)):
                 self.reach.check_path(one)
@@ -163,7 +164,13 @@ class _Tree:
         except OSError:  # a link to itself
             return False
 
+    @cached_property
+    def _uri(self) -> str:
+        return self.root.as_uri()
+
     def _fits(self, entry: Entry, globs: tuple[str, ...]) -> bool:
+        if not globs:
+            return False
         below = Path(entry.path).relative_to(self.root).as_posix().lower()
         name = entry.name.lower()
         return any(

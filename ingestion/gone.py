@@ -1,22 +1,27 @@
 """What was ingested and is not there any more."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
 
 from indexer.base import AssetWrite, Collection
 from indexer.ledger import Ledger, LedgerRow
+from ingestion.feeding import grouped
 from ingestion.seen import Seen
 from ingestion.sources import Source, belongs
 
 GROUP = 256  # assets forgotten in one commit
+PAGE = 1000  # rows that are looked at together
 
 
 def vanished(ledger: Ledger, sources: Sequence[Source], seen: Seen) -> Iterator[LedgerRow]:
     """The rows of what these sources had once and have no more; `seen` is all that they listed."""
-    for row in ledger.rows():
-        owners = [one for one in sources if belongs(one.uri, row.source, row.asset)]
-        if owners and row.asset not in seen and all(one.is_gone(row.asset) for one in owners):
-            yield row
+    for page in grouped(ledger.sources(), PAGE):
+        origins = {asset: source for asset, source in page if _owners(sources, source, asset)}
+        missing = seen.missing(list(origins))
+        rows = ledger.get(missing)
+        for asset in missing:
+            owners = _owners(sources, origins[asset], asset)
+            if asset in rows and all(one.is_gone(asset) for one in owners):
+                yield rows[asset]
 
 
 def forget(collection: Collection, assets: Iterable[str]) -> int:
@@ -24,10 +29,14 @@ def forget(collection: Collection, assets: Iterable[str]) -> int:
 
     What comes back is ingested as if it were new.
     """
-    remaining, count = iter(assets), 0
-    while group := list(islice(remaining, GROUP)):
+    count = 0
+    for group in grouped(assets, GROUP):
         gone = [AssetWrite(a, [], LedgerRow(a, "skipped", "it is gone")) for a in group]
         collection.replace(gone)
         collection.ledger.remove(group)
         count += len(group)
     return count
+
+
+def _owners(sources: Sequence[Source], source: str, asset: str) -> list[Source]:
+    return [one for one in sources if belongs(one.uri, source, asset)]

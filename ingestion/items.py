@@ -11,6 +11,7 @@ from typing import IO, Any, Protocol
 from urllib.parse import unquote_to_bytes, urlsplit
 
 SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*(?=:)")
+_SORTED = json.JSONEncoder(sort_keys=True, default=str)
 
 
 @dataclass(frozen=True)
@@ -65,10 +66,10 @@ class Item:
     note: str = ""
 
     @classmethod
-    def of_file(cls, path: Path, skip: str = "") -> "Item":
+    def of_file(cls, path: Path, skip: str = "", source: str = "") -> "Item":
         """The item of a local file, its asset a `file:///` URI."""
         path = path.absolute()
-        return cls(path.as_uri(), path, skip=skip)
+        return cls(path.as_uri(), path, source=source, skip=skip)
 
     @property
     def path(self) -> Path:
@@ -83,7 +84,7 @@ class Item:
         said = [self.payload, self.text, self.fault, self.note]
         if not self.source or not any(said):
             return ""
-        text = json.dumps(said, sort_keys=True, default=str)
+        text = _SORTED.encode(said)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
 

@@ -172,7 +172,10 @@ def _check(head: Sequence[Row]) -> None:
 
 def _of(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
     """The first of these columns that a row has."""
-    return next((name for name in names if values.get(name) not in (None, "")), None)
+    for name in names:
+        if values.get(name) not in (None, ""):
+            return name
+    return None
 
 
 def _words(name: str, value: object) -> str:

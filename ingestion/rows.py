@@ -127,7 +127,7 @@ def _jsonl(path: Path) -> Iterator[Row]:
 def _object(line: str) -> dict[str, Any] | str:
     if line.startswith(UTF_16):
         raise BadManifest("it is UTF-16: save it as UTF-8")
-    found = json.loads(line, parse_constant=_refuse)
+    found = _STRICT.decode(line)
     if not isinstance(found, dict):
         return "not a JSON object"
     return {name: value for name, value in found.items() if value is not None}
@@ -135,6 +135,9 @@ def _object(line: str) -> dict[str, Any] | str:
 
 def _refuse(name: str) -> None:
     raise ValueError(f"{name} is no JSON")
+
+
+_STRICT = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _parquet(path: Path) -> Iterator[Row]:

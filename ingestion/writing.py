@@ -2,12 +2,14 @@
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from functools import partial
+from uuid import UUID
 
 from indexer.base import AssetWrite, Collection, point_id
 from indexer.errors import InvalidPoint
 from ingestion.encoding import Encoded, Staged
+from ingestion.feeding import grouped
 from ingestion.jobs import Outcome
 from ingestion.patience import Patience
 from ingestion.pipes import Finished, Pipe
@@ -15,6 +17,8 @@ from ingestion.progress import FileEvent, Meter, News, Settled
 
 COMMIT_FILES = 256  # at most so many files in one commit
 COMMIT_POINTS = 4096  # a commit is closed once it has so many points
+PAGE = 1000  # points that are edited together
+WRITERS = 16  # edits at a time: they share a commit, or a server works on them side by side
 
 
 @dataclass
@@ -92,17 +96,26 @@ class WriteStage:
         ]
         if writes:
             self.patience(lambda: self.collection.replace(writes))
-        for one in batch:
-            if one.outcome.touched:
-                self.patience(partial(self._touch, one.outcome))
+        self._touch([one.outcome for one in batch if one.outcome.touched])
         rows = [one.outcome.row for one in batch if not _is_fresh(one)]
         if rows:
             self.patience(lambda: self.collection.ledger.record(rows))
 
-    def _touch(self, outcome: Outcome) -> None:
-        """Tell the points of a file whose time alone is new what it is."""
-        ids = [point_id(outcome.job.item.asset, *key) for key in outcome.points]
-        self.collection.set_payload(ids, {"mtime_ns": outcome.job.mtime_ns})
+    def _touch(self, outcomes: Sequence[Outcome]) -> None:
+        """Tell the points of files whose time alone is new what it is."""
+        points: dict[int, list[UUID]] = {}  # by time: all members of a shard have the same
+        for one in outcomes:
+            ids = (point_id(one.job.item.asset, *key) for key in one.points)
+            points.setdefault(one.job.mtime_ns, []).extend(ids)
+
+        def tell(time_ns: int, ids: Sequence[UUID]) -> int:
+            return self.patience(lambda: self.collection.set_payload(ids, {"mtime_ns": time_ns}))
+
+        edits = [(at, ids) for at, all_ids in points.items() for ids in grouped(all_ids, PAGE)]
+        if edits:
+            with ThreadPoolExecutor(WRITERS) as pool:
+                for told in [pool.submit(tell, *edit) for edit in edits]:
+                    told.result()
 
     def _note_twins(self, batch: Sequence[Encoded]) -> list[Encoded]:
         """Say of each file done which earlier one has the same content."""

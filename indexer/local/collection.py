@@ -2,8 +2,8 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from sqlite3 import Connection
 from typing import TypeVar, cast
@@ -320,10 +320,8 @@ class LocalCollection:
     def _write_ledger(self, change: Callable[[Execute], None]) -> None:
         self._commit(lambda transaction: change(transaction.execute))
 
-    @contextmanager
-    def _connection(self) -> Iterator[Connection]:
-        with self._engine().snapshot() as snapshot:
-            yield snapshot.connection
+    def _connection(self) -> AbstractContextManager[Connection]:
+        return self._engine().reading()
 
     def before_fork(self) -> None:
         """Be at rest: `indexer.local.forks`."""

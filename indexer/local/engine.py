@@ -90,6 +90,14 @@ class Engine:
                 snapshot = self._begin(connection)
             yield snapshot
 
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """One state of the database alone, which spares whoever writes at once a view of it."""
+        self.lock.check_in_place()
+        with translated(f"read collection {self._name!r}"), self.readers.connection() as connection:
+            connection.execute("BEGIN")
+            yield connection
+
     def _begin(self, connection: sqlite3.Connection) -> Snapshot:
         """Begin a read transaction; what it sees."""
         while True:

@@ -10,6 +10,7 @@ from indexer.errors import IndexerError
 from indexer.local import segment_file
 from indexer.local.engine import Engine
 from indexer.local.faiss_index import Stopped, check_installed
+from indexer.local.memory import give_back
 from indexer.local.options import IndexOptions
 from indexer.local.seal import Busy, seal
 from indexer.local.transaction import Transaction
@@ -82,6 +83,7 @@ class Sealer:
         try:
             while self._due():
                 self._work()
+                give_back()
         except Stopped:
             pass
         except IndexerError as error:

@@ -389,11 +389,15 @@ def test_an_empty_collection_answers(collection: Collection) -> None:
 
 def test_the_ledger_keeps_the_latest_outcome_of_each_asset(collection: Collection) -> None:
     ledger = collection.ledger
-    done = [LedgerRow(f"a{n:04}", "done", content_hash=f"h{n % 3}") for n in range(2100)]
+    done = [
+        LedgerRow(f"a{n:04}", "done", content_hash=f"h{n % 3}", source=f"s{n % 2}")
+        for n in range(2100)
+    ]
     ledger.record(done)
     ledger.record([LedgerRow("a0000", "failed", "broken", content_hash="h0", updated=3.5)])
     assert [row.asset for row in ledger.rows()] == [row.asset for row in done]
     assert [row.asset for row in ledger.rows("failed")] == ["a0000"]
+    assert list(ledger.sources()) == [(row.asset, row.source) for row in ledger.rows()]
     assert ledger.counts() == {"done": 2099, "skipped": 0, "failed": 1}
     found = ledger.get(["a0000", "none"])
     assert found == {

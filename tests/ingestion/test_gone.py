@@ -14,3 +14,19 @@ def test_a_file_in_a_place_that_cannot_be_looked_at_is_not_gone(tmp_path: Path) 
             collection.ledger.record([LedgerRow(path.as_uri(), "done", points=1)])
         gone = vanished(collection.ledger, [source], Seen())
         assert [row.asset for row in gone] == [(tmp_path / "gone.jpg").as_uri()]
+
+
+def test_of_very_many_those_are_gone_that_a_source_had_and_lists_no_more(tmp_path: Path) -> None:
+    (tmp_path / "texts.jsonl").write_text('{"id": "0", "text": "x"}')
+    source = open_source(str(tmp_path / "texts.jsonl"), SourceOptions())
+    made = LocalStore(tmp_path / "data").create("texts", Schema({"default": 2}))
+    ours = [LedgerRow(f"row:{n:04}", "done", source=source.uri) for n in range(2500)]
+    others = [LedgerRow(f"row:{n:04}b", "done", source="another") for n in range(10)]
+    seen, lost = Seen(), {7, 1000, 2400}
+    for number, row in enumerate(ours):
+        if number not in lost:
+            seen.add(row.asset)
+    with closing(made) as collection:
+        collection.ledger.record([*ours, *others])
+        gone = [row.asset for row in vanished(collection.ledger, [source], seen)]
+    assert gone == [ours[number].asset for number in sorted(lost)]

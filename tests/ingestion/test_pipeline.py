@@ -289,6 +289,23 @@ def test_a_file_whose_time_alone_is_new_is_not_encoded_again(
     assert run(media, counting, collection)[0].unchanged == 2
 
 
+def test_many_files_whose_times_are_new_are_told_together(
+    media: Path, encoder: FakeEncoder, collection: LocalCollection
+) -> None:
+    (path,) = make.save_pictures(media, 1)
+    for number in range(40):
+        shutil.copy(path, media / f"copy {number}.jpg")
+    run(media, encoder, collection)
+    for number, one in enumerate(sorted(media.iterdir())):
+        os.utime(one, ns=(0, 10**18 + number // 4))
+    assert run(media, encoder, collection)[0].unchanged == 41
+    told = {Path(one.payload["folder"], one.payload["name"]): one.payload["mtime_ns"]
+            for one in collection.scroll().records}  # fmt: skip
+    assert told == {one: one.stat().st_mtime_ns for one in media.iterdir()}
+    assert all(row.mtime_ns == told[Path(media, row.asset.rpartition("/")[2].replace("%20", " "))]
+               for row in collection.ledger.rows())  # fmt: skip
+
+
 def test_a_failed_second_encoding_keeps_the_first(
     media: Path, encoder: FakeEncoder, collection: LocalCollection
 ) -> None:

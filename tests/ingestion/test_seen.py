@@ -10,6 +10,7 @@ def test_what_was_seen_is_known_with_its_place() -> None:
     assert "a" in seen
     assert "b" not in seen
     assert seen.add("\udcff") is None
+    assert seen.missing(["c", "a", "\udcff", "b"]) == ["c", "b"]
     seen.close()
 
 
