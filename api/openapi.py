@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic.json_schema import models_json_schema
 
+from api.openapi_examples import add_examples
 from api.problems import OPENAI, OpenAIProblem, Problem
 from api.refusals import OPENAI_TYPE, refusals
 from api.schemas import ClassifyRequest, PictureRequest, SearchRequest, TextUpload
@@ -44,6 +45,7 @@ def document(app: FastAPI) -> dict[str, Any]:
         for path, methods in spec["paths"].items():
             for operation in methods.values():
                 _add_refusals(path, operation["responses"], "requestBody" in operation)
+        add_examples(spec["paths"])
         app.openapi_schema = spec
     return app.openapi_schema
 
