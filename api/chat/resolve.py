@@ -20,9 +20,11 @@ from retrieval import Found, Part, Query
 from retrieval.query import MAX_TEXT
 
 INSTRUCTION = (
-    "Below are numbered pictures found for the question, best first. Answer from what they show, "
-    "name the pictures you rely on as [number], and say so if none of them answers."
+    "Below are numbered pictures and texts found for the question, best first. Answer from what "
+    "they show and say, name those you rely on as [number], and say so if none of them answers."
 )
+QUOTED = 4_000
+"""Characters of one text that are given to the model."""
 
 
 def resolve(service: Service, request: ChatRequest) -> Resolved:
@@ -124,7 +126,7 @@ def _citation(number: int, found: Found) -> Citation:
 
 
 def _shown(service: Service, collection: str, citations: list[Citation]) -> Iterator[SaidPart]:
-    """The instruction, then each picture under its number; those that are gone are said to be."""
+    """The instruction, then each hit under its number; those that are gone are said to be."""
     if not citations:
         yield "Nothing was found for the question in the collection.\n"
         return
@@ -133,6 +135,9 @@ def _shown(service: Service, collection: str, citations: list[Citation]) -> Iter
     known = {str(record.id): record for record in records}
     for citation in citations:
         record = known.get(citation.id)
+        if record and record.payload.get("kind") == "text":
+            yield f"[{citation.number}] {record.payload.get('text', '')!s:.{QUOTED}}\n"
+            continue
         name = str(record.payload.get("name", "")) if record else ""
         yield f"[{citation.number}] {name}\n"
         try:

@@ -98,7 +98,7 @@ class ChatRequest(BaseModel):
 
 
 class Citation(BaseModel):
-    """A hit that was shown to the model as picture `number`."""
+    """A hit that was shown, or quoted, to the model under its `number`."""
 
     number: int
     id: str

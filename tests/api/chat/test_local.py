@@ -7,7 +7,7 @@ from pathlib import Path
 import openai
 import pytest
 
-from api.chat.resolve import INSTRUCTION
+from api.chat.resolve import INSTRUCTION, QUOTED
 from encoders.heads.chat.conversation import Conversation
 from encoders.heads.chat.local import Answering, LocalChat, Sampling
 from tests.api.chat.test_proxy import HELLO, Messages, data_uri, picture
@@ -105,6 +105,32 @@ def test_the_right_pictures_reach_the_model(
     assert all(blue > 150 and red < 100 for red, _, blue in pictures)  # type: ignore[misc]
     assert seen[0].messages[-1].parts[0] == f"{INSTRUCTION}\n"
     assert seen[0].messages[-1].parts[-1] == "which is blue?"
+
+
+def test_texts_that_are_found_reach_the_model(served: Served, client: openai.OpenAI) -> None:
+    """Its tokens are bytes, so that the length of its prompt tells what is in it."""
+    served.installation.create("notes")
+    sizes = []
+    for text in (
+        "the door is red",
+        "the door is red, and the key lies under the mat",
+        "red " * 2_000,
+    ):
+        sent = served.client.post("/v1/collections/notes/assets", json={"texts": [text]}).json()
+        answer = client.chat.completions.create(
+            model="InternVL2-1B-tiny",
+            messages=[{"role": "user", "content": "which door?"}],
+            max_tokens=1,
+            extra_body={"collection": "notes", "hits": 1},
+        )
+        [item] = sent["items"]
+        [citation] = answer.model_extra["citations"]  # type: ignore[index]
+        assert (citation["number"], citation["id"]) == (1, item["point"])
+        sizes.append(answer.usage.prompt_tokens)  # type: ignore[union-attr]
+        served.client.delete("/v1/collections/notes/assets", params={"uri": item["asset"]})
+    short, long, cut = sizes
+    assert long - short == len(", and the key lies under the mat")
+    assert cut - short == QUOTED - len("the door is red")
 
 
 @pytest.mark.parametrize(
