@@ -77,8 +77,8 @@ class Bulk:
 
     def plan(self) -> tuple[Plan, float | None]:
         """What would be done, and in about how many seconds; None where nothing tells."""
-        existing = self._installation.collection()
-        encoder = self._installation.encoder(existing)
+        existing = self._installation.existing(self.name)
+        encoder = self._installation.encoder(existing).bulk
         made = plan(self._items(), existing, encoder, self._options)
         return made, estimated_seconds(made, encoder, self._options)
 
@@ -119,7 +119,13 @@ class Bulk:
             self._compare(collection)
         return had_points
 
-    def captioned(self, captioner: "Captioner") -> Iterator["Captioned"]:
+    def captioner(self) -> "Captioner":
+        """For the collection; raises `InvalidOption` where its encoder writes no captions."""
+        from api.captions import Captioner  # imports what reads media
+
+        return Captioner(self._installation, self._installation.existing(self.name))
+
+    def captioned(self, captioner: "Captioner") -> Generator["Captioned"]:
         """Caption what was listed and has no caption, in this run or an earlier one."""
         return captioner.run(self._collection(), self._seen)
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from api.installation import Installation
 from api.stored import picture_of
-from encoders import InvalidOption
+from encoders import EncoderInfo, InvalidOption
 from indexer import Collection, Filter, Record
 from indexer.base import Page
 from ingestion import Seen
@@ -32,22 +32,16 @@ class Captioned:
 
 
 class Captioner:
-    """Writes captions by the encoder of an installation's collection, an InternVL-G.
+    """Writes captions by the encoder of a collection, an InternVL-G.
 
     A caption that is there, whoever wrote it, stays; so this can be stopped and repeated.
     """
 
-    def __init__(self, installation: Installation) -> None:
-        """Raises `InvalidOption` where that encoder writes none."""
+    def __init__(self, installation: Installation, collection: Collection | None) -> None:
+        """Raises `InvalidOption` where its encoder writes none; `collection` may be yet to come."""
         self._installation = installation
-        self._encoder = installation.encoder(installation.collection())
-        info = self._encoder.info
-        if "caption" not in info.abilities:
-            raise InvalidOption(
-                f"the encoder {info.name}, as it is loaded, writes no captions: that takes "
-                "InternVL-14B (--encoder internvl-g) with both towers; leave --captions out to "
-                "ingest without"
-            )
+        self._encoder = installation.encoder(collection)
+        require_captions(self._encoder.info)
 
     def run(self, collection: Collection, assets: Seen) -> Generator[Captioned]:
         """Caption what of the `assets` has none; tells how far it is after every few pictures."""
@@ -70,6 +64,16 @@ class Captioner:
         for (record, _), caption in zip(shown, captions, strict=True):
             collection.set_payload([record.id], {KEY: caption})
         return len(shown)
+
+
+def require_captions(info: EncoderInfo) -> None:
+    """Raises `InvalidOption` unless the encoder writes captions."""
+    if "caption" not in info.abilities:
+        raise InvalidOption(
+            f"the encoder {info.name}, as it is loaded, writes no captions: that takes "
+            "InternVL-14B (the encoder internvl-g) with both towers; leave captions out to ingest "
+            "without"
+        )
 
 
 def _pages(collection: Collection) -> Iterator[Page]:

@@ -23,7 +23,7 @@ import httpx
 from pydantic import BaseModel
 
 from api.refusal import ServiceError as ServiceError
-from api.schemas import CollectionList, JobOut, SearchAnswer, UploadReport
+from api.schemas import CollectionList, JobOut, JobPlan, SearchAnswer, UploadReport
 from api.status_schema import ServiceStatus
 
 T = TypeVar("T")
@@ -88,6 +88,11 @@ def _upload_texts(collection: str, texts: Sequence[str]) -> _Call[UploadReport]:
 def _submit(collection: str, sources: Sequence[str], options: Mapping[str, Any]) -> _Call[JobOut]:
     body = {"sources": list(sources), **options}
     return _Call("POST", f"/v1/collections/{collection}/jobs", _model(JobOut), body)
+
+
+def _plan(collection: str, sources: Sequence[str], options: Mapping[str, Any]) -> _Call[JobPlan]:
+    body = {"sources": list(sources), **options, "dry_run": True}
+    return _Call("POST", f"/v1/collections/{collection}/jobs", _model(JobPlan), body)
 
 
 def _job(job: int) -> _Call[JobOut]:
@@ -197,6 +202,10 @@ class Client:
         """Ingest folders and files of the server, or URLs; `options` are those of `JobRequest`."""
         return self._send(_submit(collection, sources, options))
 
+    def plan_job(self, collection: str, sources: Sequence[str], **options: Any) -> JobPlan:  # noqa: ANN401
+        """What `submit_job` would do; nothing is done. Listing many files takes a while."""
+        return self._send(_plan(collection, sources, options))
+
     def job(self, job: int) -> JobOut:
         """How far a job is."""
         return self._send(_job(job))
@@ -298,6 +307,10 @@ class AsyncClient:
     async def submit_job(self, collection: str, sources: Sequence[str], **options: Any) -> JobOut:  # noqa: ANN401
         """See `Client.submit_job`."""
         return await self._send(_submit(collection, sources, options))
+
+    async def plan_job(self, collection: str, sources: Sequence[str], **options: Any) -> JobPlan:  # noqa: ANN401
+        """See `Client.plan_job`."""
+        return await self._send(_plan(collection, sources, options))
 
     async def job(self, job: int) -> JobOut:
         """See `Client.job`."""

@@ -1,12 +1,18 @@
 """The jobs of an installation, as they are asked for and told over HTTP; blocking."""
 
+from itertools import islice
+
+from api.bulk import Bulk
+from api.captions import require_captions
 from api.installation import Installation
 from api.orders import Order, Orders
 from api.problems import Refusal
-from api.schemas import JobCounts, JobList, JobOut, JobRates, JobRequest
-from ingestion import JobRecord, Journal, QueueFull
+from api.schemas import JobCounts, JobList, JobOut, JobPlan, JobRates, JobRequest
+from encoders import InvalidOption
+from ingestion import IngestError, JobRecord, Journal, QueueFull
 
 QUEUE_SECONDS = 30  # after which to ask again when the queue is full
+REASONS = 100  # files of a plan whose reasons are told
 
 
 class Jobs:
@@ -19,8 +25,23 @@ class Jobs:
         self._most = installation.settings.max_queued_jobs
 
     def submit(self, collection: str, request: JobRequest) -> JobOut:
-        """Queue it. Raises `Refusal` (403, 422, 429) and `UnknownCollection`."""
-        return self.queue(collection, self._orders.take(request))
+        """Queue it. Raises `Refusal` (403, 409, 422, 429) and `UnknownCollection`."""
+        return self.queue(collection, self._taken(collection, request))
+
+    def plan(self, collection: str, request: JobRequest) -> JobPlan:
+        """What it would do. Raises as `submit`, and what the encoder raises."""
+        order = self._taken(collection, request)
+        try:
+            sources = self._orders.open(order)
+            options = self._orders.options(order, sources)
+            made, seconds = Bulk(self._installation, sources, options, collection).plan()
+        except IngestError as error:
+            raise Refusal(422, "cannot-be-ingested", str(error)) from error
+        names = JobPlan.model_fields.keys() - {"seconds", "reasons"}
+        reasons = dict(islice(made.reasons.items(), REASONS))
+        return JobPlan(
+            **{name: getattr(made, name) for name in names}, seconds=seconds, reasons=reasons
+        )
 
     def queue(self, collection: str, order: Order) -> JobOut:
         """Queue an order that was taken. Raises `Refusal` (429) and `UnknownCollection`."""
@@ -53,6 +74,18 @@ class Jobs:
             self._orders.tidy(Order.model_validate_json(record.request))
         return told(record)
 
+    def _taken(self, collection: str, request: JobRequest) -> Order:
+        """The order, where the collection is there and can be given what it asks for."""
+        opened = self._installation.store.open(collection)
+        order = self._orders.take(request)
+        if order.captions:
+            info = self._installation.encoder(opened).info
+            try:
+                require_captions(info)
+            except InvalidOption as error:
+                raise Refusal(409, "no-captions", str(error)) from error
+        return order
+
 
 def told(record: JobRecord) -> JobOut:
     """A job as clients see it."""
@@ -71,16 +104,19 @@ def told(record: JobRecord) -> JobOut:
         counts=counts,
         rates=JobRates.model_validate(record.counts.get("rates") or {}),
         seconds=seconds,
-        eta=_eta(counts, seconds) if record.state == "running" else None,
+        eta=_eta(record, counts, seconds) if record.state == "running" else None,
         waiting=record.counts.get("waiting", "") if record.state == "running" else "",
         error=record.error,
     )
 
 
-def _eta(counts: JobCounts, seconds: float) -> float | None:
-    """As long as so many files took so far, as if none of those to come were unchanged."""
+def _eta(record: JobRecord, counts: JobCounts, seconds: float) -> float | None:
+    """As long as so many files took so far, as if none of those to come were unchanged.
+
+    Of captions nothing is known beforehand.
+    """
     worked = counts.done + counts.skipped + counts.failed
-    if counts.total is None or not worked:
+    if counts.total is None or not worked or record.options.get("captions"):
         return None
     left = max(0, counts.total - worked - counts.unchanged)
     return round(left * seconds / worked, 1)

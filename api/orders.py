@@ -1,6 +1,7 @@
 """What a job is asked to do: what of it may be asked, and the sources and options it comes to."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from api.problems import Refusal
 from api.retention import remove_upload
 from api.roots import admitted
 from api.schemas import JobOptions, JobRequest
+from api.video import NAMES
 from encoders import Modality
 from ingestion import (
     IngestOptions,
@@ -22,6 +24,7 @@ from ingestion import (
     Reach,
     Source,
     SourceOptions,
+    VideoOptions,
     open_source,
 )
 from ingestion.items import local_path, scheme_of
@@ -45,6 +48,11 @@ class Order(JobOptions):
         """What it is about."""
         return [*self.sources, *self.uploads]
 
+    def video(self, usual: VideoOptions) -> VideoOptions:
+        """How its videos become vectors: as it says, and where it says nothing as usual."""
+        given = self.model_dump(include=set(NAMES), exclude_none=True)
+        return replace(usual, **{NAMES[name]: value for name, value in given.items()})
+
 
 class Orders:
     """Takes and opens the orders of one installation."""
@@ -56,7 +64,7 @@ class Orders:
         """The order, where everything it names may be read. Raises `Refusal`."""
         reach = self._reach()
         uris = [_admitted(name, reach) for name in request.sources]
-        return Order(sources=uris, **request.model_dump(exclude={"sources"}))
+        return Order(sources=uris, **request.model_dump(exclude={"sources", "dry_run"}))
 
     def open(self, order: Order) -> list[Source]:
         """Its sources, which only now are looked into. Raises `IngestError`."""
@@ -77,7 +85,7 @@ class Orders:
         max_bytes = settings.max_upload_bytes if order.uploads else Limits.max_bytes
         return IngestOptions(
             limits=Limits(max_bytes, settings.max_image_pixels),
-            video=settings.video,
+            video=order.video(settings.video),
             retry_failed=order.retry_failed,
             retry_reason=order.reason,
             force=order.force,

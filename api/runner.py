@@ -3,6 +3,7 @@
 import logging
 import threading
 from contextlib import closing
+from typing import TYPE_CHECKING
 
 from api.bulk import Bulk
 from api.census import Census
@@ -12,6 +13,9 @@ from api.problems import publishable
 from encoders import EncoderUnavailable
 from indexer import BackendUnavailable, CollectionBusy
 from ingestion import Cancelled, Journal, Running
+
+if TYPE_CHECKING:
+    from api.captions import Captioner
 
 IDLE = 5.0  # seconds until the queue is looked at for jobs of other processes
 LAST_SECONDS = 10.0  # for the jobs at work to come to a good end
@@ -98,15 +102,25 @@ class Runner:
         sources = self._orders.open(order)
         options = self._orders.options(order, sources)
         bulk = Bulk(self._installation, sources, options, record.collection)
+        captioner = bulk.captioner() if order.captions else None  # refused before anything is done
         with (
             Census(self._orders.open(order)) as census,
             closing(bulk.carry_out(job, census)) as steps,
         ):
-            for step in steps:
-                if stopped := self._stopping.is_set() and not step.final:
-                    break
-        if stopped:
+            is_done = all(step.final or not self._stopping.is_set() for step in steps)
+        if is_done and captioner:
+            is_done = self._caption(job, bulk, captioner)
+        if is_done:
+            bulk.tidied(prune=order.prune)
+        else:
             job.put_back()
             logger.info("job %d is put back, to go on at the next start", job.id)
-        else:
-            bulk.tidied(prune=order.prune)
+
+    def _caption(self, job: Running, bulk: Bulk, captioner: "Captioner") -> bool:
+        """Whether all captions were written before this process is to stop."""
+        with closing(bulk.captioned(captioner)) as steps:
+            for done in steps:
+                job.add(captions=done.written, uncaptioned=done.left_out)
+                if self._stopping.is_set():
+                    return False
+        return True

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validator
 
+from api import video
 from indexer import Filter
 from retrieval.query import MAX_CANDIDATES, MAX_PARTS, MAX_RERANK, MAX_TEXT
 
@@ -408,6 +409,11 @@ class UploadReport(BaseModel):
 Glob = Annotated[str, Field(min_length=1, max_length=256)]
 
 
+OF_SETTINGS: Any = Field(
+    None, description="By default as the service is set; videos made by other options are redone."
+)
+
+
 class JobOptions(Request):
     include: list[Glob] = Field([], max_length=100, description="Only paths that match one.")
     exclude: list[Glob] = Field([], max_length=100, description="No paths that match one.")
@@ -419,6 +425,15 @@ class JobOptions(Request):
     )
     force: bool = Field(False, description="Do everything again.")
     prune: bool = Field(False, description="Forget what is gone.")
+    captions: bool = Field(
+        False,
+        description="Then write a caption for each photo and moment that has none, by InternVL-G.",
+    )
+    video_frames: video.Frames | None = OF_SETTINGS
+    video_segment_seconds: video.SegmentSeconds | None = OF_SETTINGS
+    video_segment_frames: video.SegmentFrames | None = OF_SETTINGS
+    video_shots: video.Shots | None = OF_SETTINGS
+    video_keyframes: video.KeyFrames | None = OF_SETTINGS
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -435,6 +450,36 @@ class JobRequest(JobOptions):
         "the allowed folders, or URLs of allowed hosts.",
         examples=[["/mnt/photos/2026"]],
     )
+    dry_run: bool = Field(
+        False, description="Answer at once what would be done, and in what time; do nothing."
+    )
+
+
+class JobPlan(BaseModel):
+    """What a job would do: `found` is the sum of the six below it. In files, but for bytes."""
+
+    found: int
+    new: int
+    changed: int
+    unchanged: int
+    failed_before: int = Field(
+        description="Unchanged since they failed; tried again only with retry_failed."
+    )
+    skipped: int = Field(description="Not media.")
+    unusable: int = Field(description="They would fail, as far as their first bytes tell.")
+    images: int = Field(description="Of those to do, as all that follows.")
+    videos: int
+    texts: int
+    elsewhere: int = Field(description="To be fetched first, and of unknown kind.")
+    bytes: int
+    video_bytes: int
+    seconds: float | None = Field(
+        description="It would take about, less what is to be fetched, going by a few of the files; "
+        "null where nothing tells."
+    )
+    reasons: dict[str, str] = Field(
+        description="Why an asset is unusable, or failed before: the first hundred."
+    )
 
 
 class JobRates(BaseModel):
@@ -446,7 +491,7 @@ class JobRates(BaseModel):
 
 
 class JobCounts(BaseModel):
-    """In files, but for `points`."""
+    """In files, but for `points` and captions."""
 
     found: int = 0
     done: int = 0
@@ -454,6 +499,8 @@ class JobCounts(BaseModel):
     skipped: int = 0
     failed: int = 0
     points: int = Field(0, description="Written.")
+    captions: int = Field(0, description="Written.")
+    uncaptioned: int = Field(0, description="Pictures that could not be had to be captioned.")
     total: int | None = Field(None, description="How many there are, once that is known.")
 
 

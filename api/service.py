@@ -41,6 +41,7 @@ class Service:
     writes: Lane = field(default_factory=lambda: Lane(threads=2, waiting=64))
     segmenting: Lane = field(default_factory=lambda: Lane(threads=1, waiting=32))
     maintenance: Lane = field(default_factory=lambda: Lane(threads=1, waiting=8))
+    planning: Lane = field(default_factory=lambda: Lane(threads=1, waiting=8))
     ready: bool = False
     draining: bool = False
     since: float = field(default_factory=time.monotonic)
@@ -68,7 +69,7 @@ class Service:
     @property
     def lanes(self) -> dict[str, Lane]:
         """By name."""
-        names = ("queries", "media", "writes", "segmenting", "maintenance")
+        names = ("queries", "media", "writes", "segmenting", "maintenance", "planning")
         return {name: getattr(self, name) for name in names}
 
     def open(self, name: str) -> Collection:

@@ -12,6 +12,7 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from api import video
 from api.batcher import BatchOptions
 from indexer.local.options import Choice
 from indexer.qdrant.options import IndexKind, Quantization, default_indexes
@@ -158,21 +159,11 @@ class Settings(BaseSettings):
         description="Those of them that may be at addresses which are not public.",
     )
 
-    video_frames: int = Field(
-        8, ge=1, le=1000, description="Uniform frames that a video as a whole is the mean of."
-    )
-    video_segment_seconds: float = Field(
-        4.0, ge=0.1, le=86_400, description="Seconds of one segment of a video."
-    )
-    video_segment_frames: int = Field(
-        4, ge=1, le=1000, description="Frames that a segment is the mean of."
-    )
-    video_shots: bool = Field(
-        False, description="End segments where the camera cuts, too; all is decoded twice."
-    )
-    video_keyframes: bool = Field(
-        False, description="Look at no frames of videos but key frames: many times faster."
-    )
+    video_frames: video.Frames = 8
+    video_segment_seconds: video.SegmentSeconds = 4.0
+    video_segment_frames: video.SegmentFrames = 4
+    video_shots: video.Shots = False
+    video_keyframes: video.KeyFrames = False
 
     engine: Literal["local", "ray"] = Field(
         "local", description="What `polylens ingest` runs on: this machine, or a Ray cluster."
@@ -248,13 +239,7 @@ class Settings(BaseSettings):
     @property
     def video(self) -> VideoOptions:
         """How videos become vectors; changing it makes the next ingestion redo them."""
-        return VideoOptions(
-            frames=self.video_frames,
-            segment_seconds=self.video_segment_seconds,
-            segment_frames=self.video_segment_frames,
-            shots=self.video_shots,
-            keyframes=self.video_keyframes,
-        )
+        return VideoOptions(**{name: getattr(self, own) for own, name in video.NAMES.items()})
 
     @classmethod
     def settings_customise_sources(

@@ -176,7 +176,7 @@ class Journal:
 
         False where it is not running any more: somebody cancelled it.
         """
-        moved = state == "queued" or bool(counts and counts.get("done"))
+        moved = state == "queued" or any((counts or {}).get(name) for name in ("done", "captions"))
         with self._open() as db, db:
             changed = db.execute(
                 "UPDATE job SET state = ?, updated = ?, counts = coalesce(?, counts), error = ?, "
@@ -275,14 +275,14 @@ class Running:
         """
         try:
             for snapshot in snapshots:
-                self._counts = _counts(snapshot)
-                if time.monotonic() - self._noted >= EVERY:
-                    self._noted = time.monotonic()
-                    if not self._journal.note(self.id, "running", self._counts):
-                        raise Cancelled(f"job {self.id} was cancelled; what was done is kept")
+                self._count(_counts(snapshot))
                 yield snapshot
         finally:
             snapshots.close()
+
+    def add(self, **counts: int) -> None:
+        """Count what follows on its ingestion, too; raises `Cancelled` as `noted`."""
+        self._count((self._counts or {}) | counts)
 
     def describe(self, sources: Sequence[str], encoder: str) -> None:
         """Write down what it is about."""
@@ -295,6 +295,13 @@ class Running:
     def end(self, state: State, error: str = "") -> None:
         """Write down how it ended, unless that was done."""
         self._journal.note(self.id, state, self._counts, error)
+
+    def _count(self, counts: dict[str, Any]) -> None:
+        self._counts = counts
+        if time.monotonic() - self._noted >= EVERY:
+            self._noted = time.monotonic()
+            if not self._journal.note(self.id, "running", counts):
+                raise Cancelled(f"job {self.id} was cancelled; what was done is kept")
 
 
 @dataclass(frozen=True)

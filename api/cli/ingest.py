@@ -23,7 +23,6 @@ from api.installation import Installation
 
 if TYPE_CHECKING:
     from api.bulk import Bulk, Reconciled
-    from api.captions import Captioner
     from ingestion import Report
 
 NOTHING, SOME_FAILED, POINTS_LOST = 1, 3, 4  # exit codes
@@ -106,7 +105,7 @@ def ingest(
     )
     with Installation(chosen, BOTH if captions else options.needs) as polylens:
         bulk = Bulk(polylens, found, options)
-        captioner = _captioner(polylens) if captions else None  # refused before anything is done
+        captioner = bulk.captioner() if captions else None  # refused before anything is done
         if dry_run:
             _plan(bulk, as_json=as_json)
             return
@@ -123,12 +122,6 @@ def ingest(
             show_end(bulk, points, gone, pruned=prune)
             show_left_out(bulk.left_out(), every=list_all)
     raise typer.Exit(_code(report, points))
-
-
-def _captioner(polylens: Installation) -> "Captioner":
-    from api.captions import Captioner
-
-    return Captioner(polylens)
 
 
 def _plan(bulk: "Bulk", *, as_json: bool) -> None:

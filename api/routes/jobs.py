@@ -3,12 +3,13 @@
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.responses import JSONResponse
 from fastapi.sse import EventSourceResponse
 
 from api.events import CONTENT, Events
 from api.failures import failure_page, failures, lines
 from api.jobs import told
-from api.schemas import FailurePage, JobList, JobOut, JobRequest
+from api.schemas import FailurePage, JobList, JobOut, JobPlan, JobRequest
 from api.security import requires
 from api.service import Service, ServiceDep
 from ingestion import JobRecord
@@ -29,18 +30,24 @@ async def _job(job: JobId, service: ServiceDep) -> JobRecord:
 JobDep = Annotated[JobRecord, Depends(_job)]
 
 
-@router.post("/v1/collections/{name}/jobs", status_code=202, dependencies=[requires("write")])
-async def submit_job(
-    name: str, request: JobRequest, service: ServiceDep, response: Response
-) -> JobOut:
+@router.post(
+    "/v1/collections/{name}/jobs",
+    status_code=202,
+    response_model=JobOut,
+    responses={200: {"model": JobPlan, "description": "With dry_run: what would be done."}},
+    dependencies=[requires("write")],
+)
+async def submit_job(name: str, request: JobRequest, service: ServiceDep) -> Response:
     """Ingest folders and files of the server, or URLs; repeat it whenever they have changed.
 
     Only what lies inside the allowed folders, or at allowed hosts. Does only what is new.
     """
+    if request.dry_run:
+        plan = await service.planning(service.jobs.plan, name, request)
+        return JSONResponse(plan.model_dump(mode="json"))
     job = await service.queries(service.jobs.submit, name, request)
     service.runner.wake()
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+    return JSONResponse(job.model_dump(mode="json"), 202, {"Location": f"/v1/jobs/{job.id}"})
 
 
 @router.get("/v1/jobs")

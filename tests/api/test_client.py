@@ -72,6 +72,7 @@ def test_jobs_are_submitted_watched_and_cancelled(tmp_path: Path) -> None:
 
     with serving(tmp_path / "data", roots=[folder]) as served, Client(served.url) as client:
         served.installation.create("default")
+        assert client.plan_job("default", [str(folder)]).new == 2
         job = client.submit_job("default", [str(folder)], force=True)
         *_, last = client.watch(job.id)
         assert (last.state, last.counts.done, last.options) == ("done", 2, {"force": True})

@@ -122,7 +122,7 @@ def test_it_goes_on_where_it_was_stopped(
     settings = Settings(data=tmp_path / "data", encoder=str(TINY), device="cpu")
     with Installation(settings) as polylens:
         collection = polylens.store.open("default")
-        steps = Captioner(polylens).run(collection, listed(collection))
+        steps = Captioner(polylens, collection).run(collection, listed(collection))
         assert next(steps).written == 2
         steps.close()
     images, moments = stored(tmp_path / "data"), stored(tmp_path / "data", "segment")
@@ -151,7 +151,7 @@ def test_pictures_that_cannot_be_had_are_counted(tiny: Run, folder: Path, tmp_pa
     settings = Settings(data=tmp_path / "data", encoder=str(TINY), device="cpu")
     with Installation(settings) as polylens:
         collection = polylens.store.open("default")
-        (done,) = Captioner(polylens).run(collection, listed(collection))
+        (done,) = Captioner(polylens, collection).run(collection, listed(collection))
     assert (done.written, done.left_out) == (2, 1)
 
 
