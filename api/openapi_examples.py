@@ -123,6 +123,8 @@ ANSWERS: dict[str, Any] = {
         "updated": 1795845611.5,
         "counts": {
             **dict.fromkeys(("found", "done", "unchanged", "skipped", "failed", "points"), 0),
+            "captions": 0,
+            "uncaptioned": 0,
             "total": None,
         },
         "rates": {"decode": 0, "encode": 0, "write": 0},
@@ -205,7 +207,7 @@ def add_examples(paths: dict[str, Any]) -> None:
         _operation(paths, place)["requestBody"]["content"]["application/json"]["example"] = example
     for place, example in ANSWERS.items():
         responses = _operation(paths, place)["responses"]
-        success = responses[min(status for status in responses if status.startswith("2"))]
+        success = responses[next(status for status in responses if status.startswith("2"))]
         success["content"]["application/json"]["example"] = example
 
 
