@@ -38,8 +38,8 @@ Ask = Callable[[Floats], Ints]
 DIM, K, BATCH = 768, 10, 5000
 FILTERS = {"50 %": 500, "10 %": 100, "1 %": 10, "0.1 %": 1}
 """Per mille of the rows, by the field `mille`."""
-KINDS = {"near": True, "far": False}
-"""Of queries, and whether they are near what is stored, as images are."""
+KINDS = {"image": -1, "text, hardest": 0}
+"""Of queries, as calibration counts them."""
 RECALL = 0.98
 MEMORY = """
 import sys
@@ -97,8 +97,8 @@ def report(root: Path, chosen: argparse.Namespace) -> None:
     [segment] = index.segments
     print(f"{segment.factory}: {segment.bytes / segment.rows:.0f} bytes a vector on disk")
     for k in segment.calibration.tiers:
-        for name, near in KINDS.items():
-            good = chosen_level(segment.calibration, k, near=near)
+        for name, kind in KINDS.items():
+            good = chosen_level(segment.calibration, k, kind)
             print(f"  {k} neighbours, {name}: {good or 'exact scan'}")
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
@@ -214,16 +214,16 @@ def bare(calibration: Calibration, raw: Floats, file: Path) -> dict[str, Ask]:
         return ids[best_of(raw[ids] @ query)]
 
     asked: dict[str, Ask] = {}
-    for near in KINDS.values():
-        if level := chosen_level(calibration, K, near=near):
+    for kind in KINDS.values():
+        if level := chosen_level(calibration, K, kind):
             name = f"FAISS, {level.probe} lists"
             asked[f"{name}, its own top 10"] = partial(scan, depth=K, probe=level.probe)
             asked[f"{name}, {level.depth} rescored"] = partial(rescored, level=level)
     return asked
 
 
-def chosen_level(calibration: Calibration, neighbours: int, *, near: bool) -> Level | None:
-    return Effort().level(calibration.levels(neighbours, near=near), RECALL, near=near)
+def chosen_level(calibration: Calibration, neighbours: int, kind: int) -> Level | None:
+    return Effort().level(calibration.levels(neighbours, kind), RECALL, kind)
 
 
 def searching(

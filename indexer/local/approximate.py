@@ -26,13 +26,13 @@ class Effort:
     effort: float | None = None
     recall: float | None = None
 
-    def level(self, levels: Sequence[Level], recall: float, *, near: bool) -> Level | None:
+    def level(self, levels: Sequence[Level], recall: float, kind: int) -> Level | None:
         """The level of a calibration to search at; None when only a scan will do."""
         if self.effort is not None:
             place = int(self.effort * len(levels))
             return levels[place] if place < len(levels) else None
         target = self.recall if self.recall is not None else recall
-        return next((level for level in levels if level.recall(near=near) >= target), None)
+        return next((level for level in levels if level.recall(kind) >= target), None)
 
 
 @dataclass(frozen=True)
@@ -91,9 +91,8 @@ def _planned(
     segment: Segment, query: Floats, neighbours: float, effort: Effort, recall: float
 ) -> Level | None:
     # The best `limit` of a tenth of the rows are among the best `10 * limit` of all, roughly.
-    near = segment.is_near(query)
-    levels = segment.record.calibration.levels(neighbours, near=near)
-    return effort.level(levels, recall, near=near)
+    kind = segment.kind(query)
+    return effort.level(segment.record.calibration.levels(neighbours, kind), recall, kind)
 
 
 def _ask(segment: Segment, query: Floats, wanted: Wanted, count: int, level: Level) -> Ints | None:

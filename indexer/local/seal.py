@@ -11,15 +11,7 @@ import numpy as np
 
 from indexer.errors import StorageError
 from indexer.local import faiss_index, segment_file
-from indexer.local.calibrate import (
-    TIERS,
-    Queries,
-    Source,
-    Trial,
-    calibrate,
-    image_like,
-    text_like,
-)
+from indexer.local.calibrate import TIERS, calibrate
 from indexer.local.engine import Engine, Snapshot
 from indexer.local.faiss_index import Floats, Index, Stop
 from indexer.local.lock import folder_lock
@@ -27,6 +19,7 @@ from indexer.local.options import IndexKind, IndexOptions
 from indexer.local.segment_file import FOLDER, Record, SegmentFile
 from indexer.local.segments import Sealed
 from indexer.local.transaction import Transaction
+from indexer.local.trial import Queries, Source, Trial, image_like, text_like
 from indexer.local.view import Ints, Vectors
 
 log = logging.getLogger("polylens")
@@ -144,7 +137,8 @@ def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Recor
     rows = len(plan.positions)
     random = np.random.default_rng(plan.version)
     images = image_like(*plan.sample(max(TIERS.values()), random), random)
-    trial = Trial.over(images, *_text_queries(plan, random), rows, plan.parts, stop)
+    texts, source = _text_queries(plan, random)
+    trial = Trial.over([*texts, images], source, min(max(TIERS), rows), plan.parts, stop)
     for kind in options.kinds_of(rows):
         description, index = _index(plan, kind, options, random, stop)
         calibration = calibrate(index, kind, rows, trial, stop)
@@ -166,13 +160,14 @@ def _index(
     return description, faiss_index.build(description, sample, parts, threads=threads, stop=stop)
 
 
-def _text_queries(plan: Plan, random: np.random.Generator) -> tuple[Queries, Source]:
+def _text_queries(plan: Plan, random: np.random.Generator) -> tuple[list[Queries], Source]:
     """Texts of the collection, if there are enough of them; else made up."""
     most = max(TIERS.values())
     stored = plan.vectors.rows.positions(plan.texts)
     if len(stored) >= most:
         chosen = np.sort(random.choice(stored, most, replace=False))
-        return Queries(plan.vectors.gather(chosen), plan.vectors.rows.points[chosen]), "stored"
+        own = Queries(plan.vectors.gather(chosen), plan.vectors.rows.points[chosen])
+        return [own], "stored"
     ids, vectors = plan.sample(most, random)
     return text_like(ids, vectors, random), "made"
 

@@ -37,12 +37,9 @@ class Segment:
         there: Ints = found[found >= 0]
         return there
 
-    def is_near(self, query: Floats) -> bool:
-        """Whether a query `[dim]` is as near to the rows as images are."""
-        least = self.record.calibration.near
-        return least is not None and bool(
-            faiss_index.affinities(self.index, query[None])[0] >= least
-        )
+    def kind(self, query: Floats) -> int:
+        """How hard a query `[dim]` is, as `Calibration.kind` counts."""
+        return self.record.calibration.kind(faiss_index.affinities(self.index, query[None])[0])
 
     @cached_property
     def most_probes(self) -> int:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from indexer import Filter, IndexOptions, LocalCollection, LocalStore, Point, Schema, point_id
 from indexer.local.approximate import Effort
-from indexer.local.calibrate import Queries, _recall
+from indexer.local.calibrate import _recall
 from indexer.local.options import IndexKind
+from indexer.local.trial import Queries
 
 Floats = NDArray[np.float32]
 ROWS, DIM, QUERIES = 6000, 96, 100
@@ -131,27 +132,30 @@ def test_more_effort_finds_more(sealed: Sealed) -> None:
     assert shares[-1] == 1
 
 
-def test_a_query_among_the_vectors_is_known_from_one_far_away(sealed: Sealed) -> None:
-    collection, vectors = sealed
-    calibration = collection.index_info()[0].segments[0].calibration
+def kinds(collection: LocalCollection, queries: Floats) -> NDArray[np.int64]:
     with collection._engine().snapshot() as snapshot:
         [segment] = snapshot.sealed["c"].segments
-        images = [segment.is_near(query) for query in image_queries(vectors)]
-        texts = [segment.is_near(query) for query in text_queries(vectors)]
-    assert not any(texts)
-    assert calibration.near is None or np.mean(images) > 0.6
+        return np.array([segment.kind(query) for query in queries])
+
+
+def test_a_query_far_away_is_not_taken_for_one_among_the_vectors(sealed: Sealed) -> None:
+    assert np.mean(kinds(sealed[0], text_queries(sealed[1])) == 2) < 0.05
+
+
+@pytest.mark.parametrize("sealed", [("ivf-rabitq", "clustered")], ids="-".join, indirect=True)
+def test_a_query_among_the_vectors_is_known(sealed: Sealed) -> None:
+    assert np.mean(kinds(sealed[0], image_queries(sealed[1])) == 2) > 0.6
 
 
 @pytest.mark.parametrize("sealed", [("ivf-rabitq", "clustered")], ids="-".join, indirect=True)
 def test_a_query_among_the_vectors_costs_less(sealed: Sealed) -> None:
     calibration = sealed[0].index_info()[0].segments[0].calibration
     levels = calibration.tiers[10]
-    near, far = (
-        Effort().level(calibration.levels(10, near=near), 0.98, near=near) for near in (True, False)
-    )
-    assert near is not None
-    assert far is not None
-    assert levels.index(near) < levels.index(far)
+    chosen = [Effort().level(calibration.levels(10, kind), 0.98, kind) for kind in range(3)]
+    places = [levels.index(level) for level in chosen if level is not None]
+    assert len(places) == 3
+    assert places == sorted(places, reverse=True)
+    assert places[0] > places[-1]
 
 
 def test_what_groups_of_queries_differ_by_is_an_error() -> None:

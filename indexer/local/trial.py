@@ -1,0 +1,130 @@
+"""What indexes over the same rows are measured by: queries of several kinds, and their answers.
+
+Queries like images lie among what is stored. Queries like texts lie far from all of it (the
+modality gap of dual encoders: Liang et al., arXiv:2203.02053), and an index tuned on the first
+alone fails them; how far depends on the encoder and the text.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from indexer.local import faiss_index
+from indexer.local.faiss_index import Floats
+from indexer.local.view import Ints
+
+_STRENGTHS = (0.4, 0.5)
+"""How much of a made-up text is of what is stored: its share of the unit norm."""
+_GAPS = 8
+
+Source = Literal["stored", "made"]
+Parts = Callable[[], Iterator[tuple[Ints, Floats]]]
+
+
+@dataclass(frozen=True)
+class Queries:
+    """Unit float32 `[n, dim]`, and the id of the row that each is made of: no answer to it.
+
+    Every query in so many `groups`, taken in turn, has something in common.
+    """
+
+    vectors: Floats
+    own: Ints
+    groups: int = 1
+
+    def __len__(self) -> int:
+        return len(self.own)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Queries of one kind; `truth` are the ids of the nearest rows of each.
+
+    It is int64 `[n, m]`, best first, without its own row, -1 at ends.
+    """
+
+    queries: Queries
+    truth: Ints
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The kinds of queries, the hardest first, images last; `source` says where texts are from."""
+
+    kinds: Sequence[Kind]
+    source: Source
+
+    @classmethod
+    def over(
+        cls,
+        kinds: Sequence[Queries],
+        source: Source,
+        most: int,
+        parts: Parts,
+        stop: faiss_index.Stop = lambda: False,
+    ) -> "Trial":
+        """With the `most` best of an exact scan; `parts` yields the ids and vectors of all rows."""
+        vectors = np.concatenate([queries.vectors for queries in kinds])
+        own = np.concatenate([queries.own for queries in kinds])
+        truth = _nearest(vectors, own, parts(), most, stop)
+        ends = np.cumsum([len(queries) for queries in kinds])[:-1]
+        truths = np.split(truth, ends)
+        return cls([Kind(*pair) for pair in zip(kinds, truths, strict=True)], source)
+
+
+def image_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> Queries:
+    """Each a stored vector, moved along the difference of two others: still like the data."""
+    moved = vectors + 0.4 * _unit(vectors[random.permutation(len(ids))] - np.roll(vectors, 1, 0))
+    return Queries(_unit(moved), ids)
+
+
+def text_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> list[Queries]:
+    """Each partly between stored vectors, and partly away from all of them, in common and alone.
+
+    The farthest first. In which direction the gap lies decides over the errors of the codes, so
+    there are several; a collection's own texts have one, which may be among the worse.
+    """
+    gaps = _unit(random.normal(size=(_GAPS, vectors.shape[1])))
+    common = gaps[np.arange(len(ids)) % _GAPS]
+    alone = _unit(random.normal(size=vectors.shape))
+    between = _unit(vectors + 0.5 * vectors[random.permutation(len(ids))])
+    away = _unit(0.7 * common + 0.6 * alone)
+    return [
+        Queries(_unit(share * between + np.sqrt(1 - share**2) * away), ids, _GAPS)
+        for share in _STRENGTHS
+    ]
+
+
+def _nearest(
+    vectors: Floats,
+    own: Ints,
+    parts: Iterator[tuple[Ints, Floats]],
+    most: int,
+    stop: faiss_index.Stop,
+) -> Ints:
+    """The ids of the `most` nearest rows of each query, best first; not its own; -1 at ends."""
+    best = np.full((len(own), 0), -np.inf, np.float32)
+    found = np.empty((len(own), 0), np.int64)
+    for ids, rows in parts:
+        if stop():
+            raise faiss_index.Stopped
+        scores = vectors @ rows.T
+        scores[own[:, None] == ids] = -np.inf
+        best = np.concatenate([best, scores], axis=1)
+        found = np.concatenate([found, np.broadcast_to(ids, scores.shape)], axis=1)
+        kept = min(most, best.shape[1])
+        order = np.argpartition(-best, kept - 1, axis=1)[:, :kept]
+        best, found = np.take_along_axis(best, order, 1), np.take_along_axis(found, order, 1)
+    order = np.argsort(-best, axis=1)
+    found = np.take_along_axis(found, order, 1)
+    found[np.isneginf(np.take_along_axis(best, order, 1))] = -1
+    return found
+
+
+def _unit(rows: NDArray[Any]) -> Floats:
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    scaled: Floats = (rows / np.maximum(norms, 1e-12)).astype(np.float32)
+    return scaled
