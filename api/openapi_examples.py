@@ -39,6 +39,8 @@ REQUESTS: dict[str, Any] = {
     },
     "POST /v1/collections/{name}/points/count": {"filter": LISBON},
     "POST /v1/snapshots/{snapshot}/restore": {"name": "holidays-before"},
+    "POST /v1/collections/{name}/import": {"export": "holidays-20261128T060412345Z"},
+    "POST /v1/collections/{name}/migrate": {"target": "http://qdrant:6333", "name": "copy"},
     "POST /v1/embeddings": {"input": ["a red bicycle", {"text": "ein Hund"}]},
     "POST /v1/rerank": RERANK,
     "POST /v2/rerank": RERANK,
@@ -80,6 +82,7 @@ _RERANKED = {
     "results": [{"index": 1, "relevance_score": 0.93, "document": {"text": "a red wall"}}],
     "meta": {"api_version": {"version": "2"}, "billed_units": {"search_units": 0}},
 }
+_COUNTS = ["found", "done", "unchanged", "skipped", "failed", "points", "captions", "uncaptioned"]
 _EMBEDDED = [
     {"object": "embedding", "index": index, "embedding": [0.0213, -0.0871, 0.0442]}
     for index in (0, 1)
@@ -121,12 +124,7 @@ ANSWERS: dict[str, Any] = {
         "is_over": False,
         "started": 1795845611.5,
         "updated": 1795845611.5,
-        "counts": {
-            **dict.fromkeys(("found", "done", "unchanged", "skipped", "failed", "points"), 0),
-            "captions": 0,
-            "uncaptioned": 0,
-            "total": None,
-        },
+        "counts": {**dict.fromkeys(_COUNTS, 0), "total": None},
         "rates": {"decode": 0, "encode": 0, "write": 0},
         "seconds": 0,
         "eta": None,
@@ -160,6 +158,25 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/collections/{name}/points/count": {"count": 1},
     "POST /v1/collections/{name}/points/delete": {"count": 1},
     "POST /v1/snapshots/{snapshot}/restore": {**_DETAIL, "name": "holidays-before"},
+    "POST /v1/exports": {
+        "name": "holidays-20261128T060412345Z",
+        "collection": "holidays",
+        "points": 1550,
+        "assets": 1240,
+        "bytes": 5033164,
+    },
+    "POST /v1/collections/{name}/import": {
+        "collection": "holidays",
+        "points": 1550,
+        "assets": 1240,
+    },
+    "POST /v1/collections/{name}/migrate": {
+        "collection": "copy",
+        "points": 1550,
+        "written": 1550,
+        "assets": 1240,
+        "checksum": "cd30457ab6a995e7ca26434feeff83975877980b14c15cba2d458e60fc7c601c",
+    },
     "POST /v1/embeddings": {
         "object": "list",
         "data": _EMBEDDED,

@@ -38,7 +38,8 @@ class Thumbnails:
 
     def path(self, record: Record, size: Size) -> Path:
         """Where a thumbnail is, once it is made."""
-        point, content = str(record.id), str(record.payload.get("content_hash", ""))[:16]
+        point = str(record.id)
+        content = "".join(filter(str.isalnum, str(record.payload.get("content_hash", ""))))[:16]
         return self._folder / point[:2] / f"{point}-{content}-{size}.webp"
 
     def _make(self, record: Record, size: Size, path: Path) -> None:

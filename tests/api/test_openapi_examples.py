@@ -25,7 +25,8 @@ FREE = {"payload", "vectors", "scores", "took_ms", "options"}
 
 @pytest.fixture
 def holidays(tmp_path: Path) -> Iterator[Served]:
-    with upstream() as chat, serving(tmp_path / "data", roots=[tmp_path], chat=chat.url) as served:
+    settings = {"roots": [tmp_path], "migrate_targets": [str(tmp_path / "other")]}
+    with upstream() as chat, serving(tmp_path / "data", chat=chat.url, **settings) as served:
         yield served
 
 
@@ -44,14 +45,14 @@ def test_requests_are_answered_as_the_examples_say(holidays: Served, tmp_path: P
     client = holidays.client
     document = client.get("/openapi.json").json()
     there = {"name": "holidays", "alias": "photos", "id": "sku-4711", "point": POINT}
+    here: dict[str, Any] = {"sources": [str(tmp_path)], "target": str(tmp_path / "other")}
     for place, request in REQUESTS.items():
         method, path = place.split()
         if place in BY_MODEL:
             BY_MODEL[place].model_validate(request)
             continue
-        if "sources" in request:
-            request = {**request, "sources": [str(tmp_path)]}
-        answer = client.request(method, path.format_map(there), json=request)
+        known = {name: here[name] for name in request.keys() & here.keys()}
+        answer = client.request(method, path.format_map(there), json={**request, **known})
         assert answer.is_success, (place, answer.text)
         assert str(answer.status_code) in document["paths"][path][method.lower()]["responses"]
         assert_alike(ANSWERS[place], answer.json())
@@ -60,6 +61,9 @@ def test_requests_are_answered_as_the_examples_say(holidays: Served, tmp_path: P
             assert_alike(ANSWERS["PUT /v1/collections/{name}/assets/{id}"], put.json())
             snapshot = client.post("/v1/collections/holidays/snapshots").json()
             there["snapshot"] = snapshot["name"]
+            export = client.post("/v1/collections/holidays/exports").json()
+            assert_alike(ANSWERS["POST /v1/exports"], export)
+            here["export"] = export["name"]
 
 
 def test_every_operation_with_a_body_has_examples(holidays: Served) -> None:

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote, urlsplit
+from uuid import uuid4
 
+import numpy as np
 import pytest
 
+from indexer import Point
 from tests.api.routes.test_jobs import ended, submit
 from tests.api.routes.test_search import refused
 from tests.api.server import Served, serving
@@ -35,8 +38,16 @@ ESCAPES = [
 PLACES = [
     *("/static/{}", "/v1/collections/{}", "/v1/collections/{}/search?q=red", "/v1/jobs/{}"),
     *("/v1/collections/{}/points", "/v1/collections/{}/fields", "/v1/collections/{}/assets"),
+    *("/v1/exports/{}/points.parquet", "/v1/exports/x/{}"),
     *(f"{ONE}/points/{{}}", f"{ONE}/points/{{}}/thumbnail", f"{ONE}/points/{{}}/original"),
-    *(f"{ONE}/assets/{{}}", "/v1/aliases/{}", "/v1/snapshots/{}", "/v1/jobs/{}/failures", "/{}"),
+    *(
+        f"{ONE}/assets/{{}}",
+        "/v1/aliases/{}",
+        "/v1/snapshots/{}",
+        "/v1/exports/{}",
+        "/v1/jobs/{}/failures",
+        "/{}",
+    ),
 ]
 
 
@@ -115,6 +126,10 @@ def test_names_in_bodies(place: Place) -> None:
         for answer in (
             client.post("/v1/collections", json={"name": name}),
             client.post(f"/v1/snapshots/{taken}/restore", json={"name": name}),
+            client.post(f"{ONE}/import", json={"export": name}),
+            client.post(f"{ONE}/import", json={"path": name}),
+            client.post(f"{ONE}/import", json={"path": f"{place.photos}/{name}"}),
+            client.post(f"{ONE}/migrate", json={"target": name}),
             client.put("/v1/aliases/other", json={"collection": name}),
             client.post("/v1/classify", json={"image": "", "probe": name}),
             client.post(f"{ONE}/search", json={"parts": [{"text": "red"}], "vector": name}),
@@ -214,3 +229,24 @@ def test_an_original_that_became_a_link_is_not_followed(place: Place) -> None:
     photo.unlink()
     photo.symlink_to(place.private / "secret.jpg")
     refused(client.get(url), 403, "outside-roots")
+
+
+def test_payloads_from_elsewhere_name_no_file(place: Place) -> None:
+    """Of points that were imported, or written to Qdrant by others."""
+    photo = place.photos / "red.jpg"
+    status = photo.stat()
+    payload = {"kind": "image", "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+    row = np.eye(1, 48, dtype=np.float32)[0]
+    hashes = ["/../../../../x", "../../../../../x", "a/b", "\\..\\x", "x\n"]
+    ids = [uuid4() for _ in hashes]
+    points = [
+        Point(id_, photo.as_uri(), {"default": row}, {**payload, "content_hash": content_hash})
+        for id_, content_hash in zip(ids, hashes, strict=True)
+    ]
+    place.served.installation.store.open("default").upsert(points)
+    for id_ in ids:
+        assert place.served.client.get(f"{ONE}/points/{id_}/thumbnail").status_code == 200
+    thumbs = place.served.installation.media / "thumbs"
+    made = list(place.folder.rglob("*.webp"))
+    assert {path.parent.parent for path in made} == {thumbs}
+    assert len(made) == len(hashes)
