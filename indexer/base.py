@@ -236,7 +236,8 @@ class Collection(Protocol):
         """Points whose payload has every word of `text` in its `text` or `caption`, or in both.
 
         Those of the fewest other words come first, then those of the lowest id. What a word is, and
-        that a query of more than 64 finds nothing, stands in `indexer.words`.
+        that a query of more than 64 finds nothing, stands in `indexer.words`. Where more than
+        10,000 points have every word, it may be that only so many are looked at.
         """
         ...
 

@@ -19,6 +19,9 @@ KEYS = ("text", "caption")
 MOST = 64
 """Words that a query may have; one of more finds nothing."""
 
+MOST_FOUND = 10_000
+"""Points that are looked at: where more have all the words, these tell little."""
+
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670]")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"

@@ -19,6 +19,7 @@ from indexer.local.scan import Floats, exact_scores
 from indexer.local.segments import Sealed, Wanted
 from indexer.local.view import Ints, Rows
 from indexer.sql import select_in
+from indexer.words import MOST_FOUND
 
 _LIVE = "died IS NULL AND born IS NOT NULL"
 _COLUMNS = "rowid, id, asset, payload"
@@ -89,8 +90,8 @@ def find_text(
         return []
     # Words hold letters, numbers and marks alone, so nothing in them means anything to FTS5.
     found = snapshot.connection.execute(
-        "SELECT rowid, size FROM words WHERE words MATCH ?",
-        (" AND ".join(f'"{word}"' for word in words),),
+        "SELECT rowid, size FROM words WHERE words MATCH ? LIMIT ?",
+        (" AND ".join(f'"{word}"' for word in words), MOST_FOUND if tree is None else -1),
     ).fetchall()
     points, sizes = np.array(found, np.int64).reshape(-1, 2).T
     if tree is not None:

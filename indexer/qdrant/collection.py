@@ -30,11 +30,10 @@ from indexer.qdrant.payloads import loaded, stored, stored_fields, stored_names
 from indexer.qdrant.remote import RemotePoints
 from indexer.qdrant.search import search
 from indexer.qdrant.staging import Staging
-from indexer.words import asked, words_of
+from indexer.words import MOST_FOUND, asked, words_of
 
 _EDITED_AT_ONCE = 1000
 _ASSETS_AT_ONCE = 100
-_MOST_FOUND = 10_000
 _TOO_MUCH_FOR_A_GRAPH = 0.99
 _LAST_ID = UUID(int=2**128 - 1)
 
@@ -260,7 +259,7 @@ class QdrantCollection:
         words = asked(text)
         if not words:
             return []
-        found = self._remote.scroll(has_words(words, filter), most=_MOST_FOUND)
+        found = self._remote.scroll(has_words(words, filter), most=MOST_FOUND)
         hits = [_found(point, len(words)) for point in found]
         return sorted(hits, key=lambda hit: (-hit.score, hit.id))[:limit]
 

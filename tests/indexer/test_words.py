@@ -92,6 +92,16 @@ def test_a_filter_narrows_and_a_limit_is_checked(collection: Collection) -> None
         collection.find_text("red", limit=0)
 
 
+def test_of_very_many_only_some_are_looked_at(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("local.read", "qdrant.collection"):
+        monkeypatch.setattr(f"indexer.{module}.MOST_FOUND", 3)
+    some = found(collection, "red")
+    assert len(some) == len(set(some) & {"bike", "bikes", "both", "short"}) == 3
+    assert found(collection, "red wall") == ["bike"]
+
+
 def test_words_follow_every_edit(collection: Collection) -> None:
     bike, short = point_id("bike", "image"), point_id("short", "image")
     collection.set_payload([bike], {"caption": "a green boat"})

@@ -1,6 +1,7 @@
 """What is Qdrant's own: other people's collections, formats, indexes, ledgers, ties, names."""
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from indexer import (
     point_id,
 )
 from indexer.installation import open_installation
+from indexer.parquet import export_collection, import_collection
 from indexer.qdrant.options import QdrantOptions
 from indexer.qdrant.store import QdrantStore
 from tests.indexer.model import Json, Model, assert_same
@@ -34,6 +36,20 @@ VECTOR = np.eye(12, dtype=np.float32)[0]
 
 def a_point(payload: Payload, number: int = 0) -> Point:
     return Point(point_id("a", "segment", number), "a", {"c": VECTOR}, payload)
+
+
+def test_points_from_before_there_were_words_get_them_by_an_export(
+    qdrant: Loopback, tmp_path: Path
+) -> None:
+    with closing(QdrantStore(qdrant.url, tmp_path)) as store:
+        photos = store.create("photos", SCHEMA)
+        photos.upsert([a_point({"caption": "a red bicycle"})])
+        qdrant.client.delete_payload("photos", ['"caption~"."caption"."word"'], models.Filter())
+        assert photos.find_text("bicycle") == []
+        export_collection(photos, tmp_path / "export")
+        import_collection(store, tmp_path / "export", "again")
+        [hit] = store.open("again").find_text("bicycle")
+        assert hit.payload == {"caption": "a red bicycle"}
 
 
 def test_collections_of_others_are_left_alone(qdrant: Loopback, tmp_path: Path) -> None:
