@@ -1,8 +1,9 @@
 """The door: names, schemas, queries and limits, checked alike whichever engine is behind it."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from uuid import UUID
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,11 +11,14 @@ from numpy.typing import NDArray
 from indexer.base import Schema
 from indexer.errors import (
     CollectionExists,
+    InvalidFilter,
     InvalidName,
     InvalidQuery,
     SchemaMismatch,
     UnknownCollection,
 )
+from indexer.filters import Filter
+from indexer.grammar import described
 from indexer.points import unit
 
 MAX_LIMIT = 10_000
@@ -130,9 +134,45 @@ def checked_query(query: object, schema: Schema, name: str) -> NDArray[np.float3
 def check_names(names: Iterable[str], schema: Schema) -> None:
     """Raises `InvalidQuery` for a vector name that the collection does not have."""
     for name in names:
-        if name not in schema.vectors:
+        if not isinstance(name, str) or name not in schema.vectors:
             known = ", ".join(schema.vectors)
             raise InvalidQuery(f"there is no vector name {name!r}; there are: {known}")
+
+
+def check_ids(ids: object) -> None:
+    """Raises `InvalidQuery` unless they are UUIDs, in a list or the like."""
+    if isinstance(ids, str | bytes) or not isinstance(ids, Collection):
+        raise InvalidQuery(f"ids must be a list of UUIDs; got {described(ids)}")
+    for point in ids:
+        if not isinstance(point, UUID):
+            raise InvalidQuery(f"a point's id must be a UUID; got {described(point)}")
+
+
+def check_filter(tree: object) -> None:
+    """Raises `InvalidFilter` unless it is one, or None."""
+    if tree is not None and not isinstance(tree, Filter):
+        raise InvalidFilter(f"a filter must be made by Filter.parse; got {described(tree)}")
+
+
+def check_selector(selector: object) -> None:
+    """Raises `InvalidQuery` unless it is a filter, or ids."""
+    if not isinstance(selector, Filter):
+        check_ids(selector)
+
+
+def check_keys(keys: object) -> None:
+    """Raises `InvalidQuery` unless they are texts, in a list or the like."""
+    if isinstance(keys, str | bytes) or not isinstance(keys, Collection):
+        raise InvalidQuery(f"keys must be a list of texts; got {described(keys)}")
+    for key in keys:
+        if not isinstance(key, str):
+            raise InvalidQuery(f"a payload's key must be a text; got {described(key)}")
+
+
+def check_text(text: object) -> None:
+    """Raises `InvalidQuery` unless words can be looked for in it."""
+    if not isinstance(text, str):
+        raise InvalidQuery(f"what to find must be a text; got {described(text)}")
 
 
 def check_limit(limit: int) -> None:

@@ -1,7 +1,9 @@
 """Points at the door: checked as a whole and normalised before anything is stored."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, fields
 from uuid import UUID
 
 import numpy as np
@@ -17,6 +19,8 @@ from indexer.words import Words, words_of
 MAX_ASSET_BYTES = 65_536
 """Of an asset's URI; the longest path of Linux, percent-encoded, has a fifth of it."""
 _UNIT_TOLERANCE = 5e-7
+_INT64 = range(-(2**63), 2**63)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -87,10 +91,12 @@ def check_rows(rows: Sequence[LedgerRow]) -> None:
         check_asset(row.asset)
         if row.status not in STATUSES:
             raise InvalidPoint(f"ledger row of {row.asset!r}: there is no status {row.status!r}")
-        try:
-            f"{row.reason}{row.content_hash}{row.fingerprint}".encode()
-        except UnicodeEncodeError:
-            raise InvalidPoint(f"ledger row of {row.asset!r}: text is not valid Unicode") from None
+        for name, kind in _FIELDS.items():
+            value = getattr(row, name)
+            if not _FITS.get(kind, _is_text)(value):
+                raise InvalidPoint(
+                    f"ledger row of {row.asset!r}: {name} cannot be {described(value)}"
+                )
 
 
 def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -121,9 +127,28 @@ def check_asset(asset: object) -> None:
         raise InvalidPoint(message)
 
 
+def _is_integer(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value in _INT64
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _is_text(value: object) -> bool:
+    """Whether it can be written as UTF-8."""
+    return isinstance(value, str) and not _SURROGATE.search(value)
+
+
+_FIELDS = {field.name: field.type for field in fields(LedgerRow)}
+_FITS: dict[object, Callable[[object], bool]] = {int: _is_integer, float: _is_number}
+
+
 def _check_ids(points: Sequence[Point]) -> None:
     seen: set[UUID] = set()
     for point in points:
+        if not isinstance(point, Point):
+            raise InvalidPoint(f"a point must be a Point; got {described(point)}")
         if not isinstance(point.id, UUID):
             raise InvalidPoint(f"a point's id must be a UUID; got {described(point.id)}")
         if point.id in seen:
@@ -136,6 +161,9 @@ def _vectors(
 ) -> dict[str, tuple[NDArray[np.int64], NDArray[np.float32]]]:
     found: dict[str, tuple[list[int], list[NDArray[np.float32]]]] = {}
     for position, point in enumerate(points):
+        if not isinstance(point.vectors, Mapping):
+            kind = type(point.vectors).__name__
+            raise InvalidPoint(f"point {point.id}: vectors must map names to arrays, not be {kind}")
         if not point.vectors:
             raise InvalidPoint(f"point {point.id} has no vector")
         for name, vector in point.vectors.items():

@@ -23,7 +23,19 @@ from indexer.base import (
     SearchResult,
     Selector,
 )
-from indexer.checks import check_effort, check_limit, check_names, checked_query, widened
+from indexer.checks import (
+    check_effort,
+    check_filter,
+    check_ids,
+    check_keys,
+    check_limit,
+    check_names,
+    check_schema,
+    check_selector,
+    check_text,
+    checked_query,
+    widened,
+)
 from indexer.errors import StorageError, UnknownCollection, Unsupported
 from indexer.filters import Filter
 from indexer.ledger_sql import Execute, SqlLedger
@@ -116,17 +128,21 @@ class LocalCollection:
 
     def delete(self, selector: Selector) -> int:
         """Remove points; returns how many there were."""
+        check_selector(selector)
         count = self._commit(lambda transaction: edit.delete(transaction, selector))
         self._sealer().changed(count)
         return count
 
     def set_payload(self, selector: Selector, payload: Payload) -> int:
         """Set top-level keys; returns how many points were selected. Raises `InvalidPoint`."""
+        check_selector(selector)
         check_payload(payload)
         return self._commit(lambda t: edit.set_payload(t, selector, payload))
 
     def delete_payload(self, selector: Selector, keys: Sequence[str]) -> int:
         """Remove top-level keys; returns how many points were selected."""
+        check_selector(selector)
+        check_keys(keys)
         return self._commit(lambda t: edit.delete_payload(t, selector, keys))
 
     def add_vector(
@@ -145,6 +161,7 @@ class LocalCollection:
                 transaction.describe(wider)
 
         engine = self._engine()
+        check_schema(Schema({name: dim}))
         check_fits({name: dim}, engine.file_bytes)
         engine.committer.run_alone(widen)
 
@@ -157,6 +174,7 @@ class LocalCollection:
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         """The records of these ids, in their order, unknown ids left out."""
+        check_ids(ids)
         check_names(with_vectors, self.schema)
         with self._engine().snapshot() as snapshot:
             return read.get(snapshot, ids, with_vectors)
@@ -170,13 +188,16 @@ class LocalCollection:
         with_vectors: Sequence[str] = (),
     ) -> Page:
         """Records in id order, `limit` (1 to 10,000) at a time. Raises `InvalidQuery`."""
+        check_filter(filter)
         check_limit(limit)
+        check_ids([] if after is None else [after])
         check_names(with_vectors, self.schema)
         with self._engine().snapshot() as snapshot:
             return read.scroll(snapshot, filter, limit, after, with_vectors)
 
     def count(self, filter: Filter | None = None) -> int:  # noqa: A002
         """How many points match."""
+        check_filter(filter)
         with self._engine().snapshot() as snapshot:
             return read.count(snapshot, filter)
 
@@ -196,6 +217,7 @@ class LocalCollection:
         1 is exact. `recall` takes the cheapest that reached it, else an exact scan; the default
         is that of the index options. Points of equal score come in id order. Raises `InvalidQuery`.
         """
+        check_filter(filter)
         check_limit(limit)
         check_effort(effort, recall)
         unit = checked_query(query, self.schema, vector)
@@ -211,6 +233,8 @@ class LocalCollection:
         limit: int = 10,
     ) -> list[Hit]:
         """The `limit` points (1 to 10,000) with every word of `text`. Raises `InvalidQuery`."""
+        check_text(text)
+        check_filter(filter)
         check_limit(limit)
         with self._engine().snapshot() as snapshot:
             return read.find_text(snapshot, asked(text), filter, limit)

@@ -12,6 +12,8 @@ from indexer.errors import CollectionDamaged, StorageError
 
 FILE = "collection.db"
 _BUSY_MS = 10_000
+# What SQLite says of a file system that is read-only, and of a folder that is so for this user.
+_NO_ROOM_FOR_A_LOG = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY_DIRECTORY}
 _DAMAGE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
@@ -115,8 +117,7 @@ class Readers:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             connection.close()
             code = getattr(error, "sqlite_errorcode", 0)
-            cannot_open = code == sqlite3.SQLITE_CANTOPEN
-            if cannot_open and not (self._folder / f"{FILE}-wal").exists():
+            if code in _NO_ROOM_FOR_A_LOG and not (self._folder / f"{FILE}-wal").exists():
                 # In a folder we may not write to, SQLite reads a closed database if told that it
                 # does not change; somebody may open it, so the promise is for one use only.
                 return _connect(self._folder / FILE, "ro", "&immutable=1"), False

@@ -18,7 +18,18 @@ from indexer.base import (
     SearchResult,
     Selector,
 )
-from indexer.checks import check_effort, check_limit, check_names, checked_query, widened
+from indexer.checks import (
+    check_effort,
+    check_filter,
+    check_ids,
+    check_keys,
+    check_limit,
+    check_names,
+    check_selector,
+    check_text,
+    checked_query,
+    widened,
+)
 from indexer.filters import Filter, payload_keys
 from indexer.ledger import Ledger
 from indexer.payload import check_payload, encode
@@ -26,7 +37,7 @@ from indexer.points import Prepared, prepare, prepare_vectors, prepare_writes
 from indexer.qdrant.batches import chunks, requests
 from indexer.qdrant.filters import has_words, of_assets, translated
 from indexer.qdrant.options import QdrantOptions
-from indexer.qdrant.payloads import loaded, stored, stored_fields, stored_names
+from indexer.qdrant.payloads import check_integers, loaded, stored, stored_fields, stored_names
 from indexer.qdrant.remote import RemotePoints
 from indexer.qdrant.search import search
 from indexer.qdrant.staging import Staging
@@ -104,7 +115,10 @@ class QdrantCollection:
 
     def stage(self, points: Sequence[Point]) -> None:
         """Keep points of unfinished assets on this machine. Raises `InvalidPoint`."""
-        self._staging.put(prepare(points, self._schema))
+        batch = prepare(points, self._schema)
+        for point in points:
+            check_integers(point.payload)
+        self._staging.put(batch)
 
     def staged(self, asset: str) -> list[Record]:
         """The staged points of an asset in id order, without vectors."""
@@ -112,6 +126,7 @@ class QdrantCollection:
 
     def delete(self, selector: Selector) -> int:
         """Remove points; returns how many there were."""
+        check_selector(selector)
         if isinstance(selector, Filter):
             tree = translated(selector)
             count = self._remote.count(tree)
@@ -124,6 +139,7 @@ class QdrantCollection:
 
     def set_payload(self, selector: Selector, payload: Payload) -> int:
         """Set top-level keys; returns how many points were selected. Raises `InvalidPoint`."""
+        check_selector(selector)
         check_payload(payload)
         fields = stored_fields(payload)
         edited = {}
@@ -141,6 +157,8 @@ class QdrantCollection:
 
     def delete_payload(self, selector: Selector, keys: Sequence[str]) -> int:
         """Remove top-level keys; returns how many points were selected."""
+        check_selector(selector)
+        check_keys(keys)
         paths = [path for key in keys for path in stored_names(key)]
         ids = [_id(point) for point in self._select(selector)]
         for chunk in chunks(ids, _EDITED_AT_ONCE) if paths else ():
@@ -182,6 +200,7 @@ class QdrantCollection:
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
         """The records of these ids, in their order, unknown ids left out."""
+        check_ids(ids)
         check_names(with_vectors, self._schema)
         found = {_id(point): _record(point) for point in self._remote.retrieve(ids, with_vectors)}
         return [found[point] for point in ids if point in found]
@@ -195,7 +214,9 @@ class QdrantCollection:
         with_vectors: Sequence[str] = (),
     ) -> Page:
         """Records in id order, `limit` (1 to 10,000) at a time. Raises `InvalidQuery`."""
+        check_filter(filter)
         check_limit(limit)
+        check_ids([] if after is None else [after])
         check_names(with_vectors, self._schema)
         if after == _LAST_ID:
             return Page([], None)
@@ -207,6 +228,7 @@ class QdrantCollection:
 
     def count(self, filter: Filter | None = None) -> int:  # noqa: A002
         """How many points match."""
+        check_filter(filter)
         return self._remote.count(_tree(filter))
 
     def search(
@@ -228,6 +250,7 @@ class QdrantCollection:
         default small copies are oversampled and rescored, and the server chooses the rest. Points
         of equal score come in id order. Raises `InvalidQuery`.
         """
+        check_filter(filter)
         check_limit(limit)
         check_effort(effort, recall)
         if recall is not None:
@@ -255,6 +278,8 @@ class QdrantCollection:
         Qdrant does not order what matches a text: of more than 10,000 points those of the lowest
         ids are looked at.
         """
+        check_text(text)
+        check_filter(filter)
         check_limit(limit)
         words = asked(text)
         if not words:

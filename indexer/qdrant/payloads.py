@@ -37,7 +37,7 @@ def stored(asset: str, payload: Payload) -> dict[str, Any]:
 
 def stored_fields(payload: Payload) -> dict[str, Any]:
     """Top-level fields with their terms."""
-    _check_integers(payload)
+    check_integers(payload)
     found: dict[str, Any] = {}
     for name, value in payload.items():
         found[escaped(name)] = value
@@ -110,11 +110,12 @@ def _order(entry: Entry) -> tuple[str, str, str]:
     return entry[0], entry[1], str(entry[2])
 
 
-def _check_integers(value: object) -> None:
+def check_integers(value: object) -> None:
+    """Raises `InvalidPoint` for an integer that Qdrant would not keep."""
     if isinstance(value, dict):
         value = list(value.values())
     if isinstance(value, list | tuple):
         for part in value:
-            _check_integers(part)
+            check_integers(part)
     elif isinstance(value, int) and value not in _INT64:
         raise InvalidPoint(f"the payload holds {value}: Qdrant keeps integers of 64 bits at most")

@@ -13,6 +13,7 @@ from indexer import (
     CollectionExists,
     Filter,
     Hit,
+    InvalidFilter,
     InvalidName,
     InvalidPoint,
     InvalidQuery,
@@ -267,6 +268,10 @@ def test_payloads_may_not_outgrow_the_limit_by_edits(collection: Collection) -> 
     assert collection.get([point.id])[0].payload == point.payload
 
 
+def loosely(value: object) -> Any:  # noqa: ANN401 - what a caller without types may pass
+    return value
+
+
 BAD_IDS: list[Any] = ["", "x" * 10_000, str(UUID(int=1)), 7, None]
 
 
@@ -279,6 +284,8 @@ def test_bad_points_are_refused(collection: Collection) -> None:
         (Point(good.id, "a" * 65_537, good.vectors), "65537 bytes"),
         *((Point(bad, "a", good.vectors), "must be a UUID") for bad in BAD_IDS),
         (Point(good.id, "a", {}), "no vector"),
+        (Point(good.id, "a", loosely([1.0] * 12)), "must map names to arrays, not be list"),
+        (loosely({"id": good.id}), "must be a Point"),
         (Point(good.id, "a", {"nope": good.vectors["c"]}), "there are: c, g"),
     ]:
         with pytest.raises(InvalidPoint, match=words) as caught:
@@ -294,6 +301,70 @@ def test_bad_points_are_refused(collection: Collection) -> None:
     with pytest.raises(InvalidPoint, match="twice"):
         collection.replace(twice)
     assert_same(collection, Model())
+
+
+BAD_ROWS: dict[str, Any] = {
+    "status": "finished",
+    "reason": None,
+    "size": 2**63,
+    "mtime_ns": 1.5,
+    "points": "2",
+    "attempts": True,
+    "updated": float("nan"),
+    "seconds": float("inf"),
+    "metadata": "\ud800",
+}
+
+
+def test_a_bad_ledger_row_refuses_its_points_too(collection: Collection) -> None:
+    good = AssetWrite("a", [a_point("a")], LedgerRow("a", "done"))
+    for name, value in BAD_ROWS.items():
+        row = replace(LedgerRow("b", "done"), **{name: value})
+        with pytest.raises(InvalidPoint, match=f"'b': .*{name}"):
+            collection.replace([good, AssetWrite("b", [a_point("b")], row)])
+        with pytest.raises(InvalidPoint, match=name):
+            collection.ledger.record([row])
+    assert_same(collection, Model())
+
+
+def test_what_selects_no_points_is_refused(collection: Collection) -> None:
+    """Ids as text would be found by one engine and not by another."""
+    point = a_point(x=1)
+    collection.upsert([point])
+    for bad in (*([one] for one in BAD_IDS), str(point.id), iter([point.id]), None, 7):
+        ids = loosely(bad)
+        for call in (
+            lambda ids=ids: collection.delete(ids),
+            lambda ids=ids: collection.get(ids),
+            lambda ids=ids: collection.set_payload(ids, {"y": 1}),
+            lambda ids=ids: collection.delete_payload(ids, ["x"]),
+        ):
+            with pytest.raises(InvalidQuery, match="UUID") as caught:
+                call()
+            assert len(str(caught.value)) < 300
+    for bad in ("x", [1], None):
+        with pytest.raises(InvalidQuery, match="text"):
+            collection.delete_payload([point.id], loosely(bad))
+    with pytest.raises(InvalidQuery, match="UUID"):
+        collection.scroll(after=loosely(str(point.id)))
+    with pytest.raises(InvalidQuery, match="text"):
+        collection.find_text(loosely(None))
+    model = Model()
+    model.upsert([point])
+    assert_same(collection, model)
+
+
+def test_a_filter_that_was_not_parsed_is_refused(collection: Collection) -> None:
+    tree = loosely({"must": [{"key": "x", "match": {"value": 1}}]})
+    query = np.ones(12, np.float32)
+    for call in (
+        lambda: collection.count(tree),
+        lambda: collection.scroll(tree),
+        lambda: collection.search(query, vector="c", filter=tree),
+        lambda: collection.find_text("x", filter=tree),
+    ):
+        with pytest.raises(InvalidFilter, match=r"Filter\.parse"):
+            call()
 
 
 def test_long_assets_are_kept_and_found(collection: Collection) -> None:

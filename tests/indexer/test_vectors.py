@@ -118,7 +118,16 @@ def test_a_point_that_lacks_a_name_still_does_after_an_upsert(collection: Collec
 
 
 @pytest.mark.parametrize(
-    ("name", "dim"), [("c", 13), ("Not A Name", 4), ("", 4), ("x" * 33, 4), ("new", 0)]
+    ("name", "dim"),
+    [
+        ("c", 13),
+        ("Not A Name", 4),
+        ("", 4),
+        ("x" * 33, 4),
+        ("new", 0),
+        ("new", 2**30),
+        ("new", "4"),
+    ],
 )
 def test_names_that_cannot_be_added(collection: Collection, name: str, dim: int) -> None:
     with pytest.raises(InvalidName, match=r".+"):

@@ -2,9 +2,11 @@
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,7 +74,14 @@ def run(root: Path, *arguments: object) -> "subprocess.Popen[str]":
     return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True)
 
 
-def test_a_closed_collection_is_read_where_nothing_can_be_written(root: Path) -> None:
+@pytest.mark.parametrize("log", [True, False])
+def test_a_closed_collection_is_read_where_nothing_can_be_written(root: Path, log: bool) -> None:
+    """With SQLite's log beside the database, or without, as after a restoration."""
+    folder = root / "collections" / "photos"
+    if not log:
+        with closing(sqlite3.connect(folder / "collection.db")) as db:
+            db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    assert (folder / "collection.db-wal").exists() == log
     allow_writing(root, False)
     before = sorted(str(path) for path in root.rglob("*"))
     child = run(root, 20)

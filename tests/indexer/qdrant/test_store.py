@@ -209,6 +209,8 @@ def test_an_integer_that_would_be_changed_is_refused(tmp_path: Path) -> None:
             collection.upsert([a_point({}, 1), a_point(payload, 2)])
         with pytest.raises(InvalidPoint, match="64 bits"):
             collection.set_payload([points[0].id], payload)
+        with pytest.raises(InvalidPoint, match="64 bits"):
+            collection.stage([a_point({}, 1), a_point(payload, 2)])
     assert_same(collection, model)
 
 
