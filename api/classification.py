@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from api.schemas import ClassifyAnswer, ClassifyRequest, LabelOut
+from api.schemas.vision import ClassifyAnswer, ClassifyRequest, LabelOut
 from api.service import Service
 from api.vision import SIDE
 from encoders import Encoder

@@ -23,8 +23,11 @@ import httpx
 from pydantic import BaseModel
 
 from api.refusal import ServiceError as ServiceError
-from api.schemas import CollectionList, JobOut, JobPlan, SearchAnswer, UploadReport
-from api.status_schema import ServiceStatus
+from api.schemas.assets import UploadReport
+from api.schemas.collections import CollectionList
+from api.schemas.jobs import JobOut, JobPlan
+from api.schemas.search import SearchAnswer
+from api.schemas.status import ServiceStatus
 
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)

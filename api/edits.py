@@ -6,7 +6,7 @@ from api.installation import Installation
 from api.media import kept_hash
 from api.problems import Refusal
 from api.retention import remove_thumbnails, remove_upload
-from api.schemas import PayloadPatch, PointSelection
+from api.schemas.points import PayloadPatch, PointSelection
 from indexer import Collection, Filter, LedgerRow, Record
 from ingestion import forget
 

@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainValidator, model_validat
 
 from api.batching import BatchingEncoder
 from api.problems import Refusal
-from api.schemas import EncoderOut
+from api.schemas.service import EncoderOut
 from api.service import Service
 from encoders import Use, Vectors
 from ingestion import load_image

@@ -7,7 +7,7 @@ from pathlib import Path
 from api.archives import Archives
 from api.problems import Refusal
 from api.roots import Roots, admitted
-from api.schemas import Export
+from api.schemas.archives import Export
 from api.uploads import Upload
 from indexer.local.drafts import draft, hidden
 from indexer.parquet import FILES, read_export

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
-from api.schemas import Failure, FailurePage
+from api.schemas.jobs import Failure, FailurePage
 from indexer import Collection, LedgerRow, Status
 from ingestion import JobRecord, belongs
 

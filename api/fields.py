@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
-from api.schemas import FieldList, FieldOut, FieldType, FieldValue
+from api.schemas.collections import FieldList, FieldOut, FieldType, FieldValue
 from indexer import Collection, Filter
 from indexer.base import Payload
 from indexer.payload import entries

@@ -12,7 +12,7 @@ from api.media import Originals, kept_hash
 from api.orders import Order
 from api.problems import Refusal
 from api.retention import remove_upload
-from api.schemas import UploadItem, UploadReport
+from api.schemas.assets import UploadItem, UploadReport
 from api.uploads import Upload
 from indexer import Collection, point_id
 from ingestion import FileEvent, IngestOptions, Item, Limits, MediaError, NotMedia, ingest

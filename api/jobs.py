@@ -7,7 +7,7 @@ from api.captions import require_captions
 from api.installation import Installation
 from api.orders import Order, Orders
 from api.problems import Refusal
-from api.schemas import JobCounts, JobList, JobOut, JobPlan, JobRates, JobRequest
+from api.schemas.jobs import JobCounts, JobList, JobOut, JobPlan, JobRates, JobRequest
 from encoders import InvalidOption
 from ingestion import IngestError, JobRecord, Journal, QueueFull
 

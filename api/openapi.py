@@ -9,7 +9,9 @@ from pydantic.json_schema import models_json_schema
 from api.openapi_examples import add_examples
 from api.problems import OPENAI, OpenAIProblem, Problem
 from api.refusals import OPENAI_TYPE, refusals
-from api.schemas import ClassifyRequest, PictureRequest, SearchRequest, TextUpload
+from api.schemas.assets import TextUpload
+from api.schemas.search import SearchRequest
+from api.schemas.vision import ClassifyRequest, PictureRequest
 from api.security import PROBES
 
 BODIES = (SearchRequest, PictureRequest, ClassifyRequest, TextUpload, Problem, OpenAIProblem)

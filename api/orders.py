@@ -13,7 +13,7 @@ from api.installation import Installation
 from api.problems import Refusal
 from api.retention import remove_upload
 from api.roots import admitted
-from api.schemas import JobOptions, JobRequest
+from api.schemas.jobs import JobOptions, JobRequest
 from api.video import NAMES
 from encoders import Modality
 from ingestion import (

@@ -12,15 +12,9 @@ from pydantic_core import from_json
 from starlette.datastructures import FormData
 
 from api.problems import Refusal
-from api.schemas import (
-    PictureRequest,
-    QueryPart,
-    SearchAnswer,
-    SearchLink,
-    SearchOptions,
-    SearchRequest,
-    TextUpload,
-)
+from api.schemas.assets import TextUpload
+from api.schemas.search import QueryPart, SearchAnswer, SearchLink, SearchOptions, SearchRequest
+from api.schemas.vision import PictureRequest
 from ingestion import Limits, load_image
 from retrieval import Answer, Part, Query
 from retrieval.query import MAX_PARTS, MINUS, parse_filter

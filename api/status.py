@@ -6,8 +6,7 @@ import sys
 import time
 
 from api.metrics import Measured
-from api.service import Service
-from api.status_schema import (
+from api.schemas.status import (
     CollectionStatus,
     DeviceStatus,
     DiskStatus,
@@ -16,6 +15,7 @@ from api.status_schema import (
     SegmentStatus,
     ServiceStatus,
 )
+from api.service import Service
 from indexer import Collection, IndexerError, LocalCollection
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from PIL import Image
 
 from api.heads import NotConfigured
-from api.schemas import CaptionAnswer, ClassArea, PictureRequest, SegmentAnswer
+from api.schemas.vision import CaptionAnswer, ClassArea, PictureRequest, SegmentAnswer
 from api.service import Service
 from ingestion import load_image
 

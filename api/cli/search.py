@@ -136,7 +136,7 @@ def _asked(url: str, known: Settings, query: Query) -> Answer:
     from pydantic import TypeAdapter
 
     from api.client import Client
-    from api.schemas import SearchRequest
+    from api.schemas.search import SearchRequest
 
     names = {each.name for each in fields(Query)} - {"parts", "filter"}
     options = {name: getattr(query, name) for name in names & SearchRequest.model_fields.keys()}

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from api.schemas import Alias, AliasList, AliasTarget
+from api.schemas.collections import Alias, AliasList, AliasTarget
 from api.security import requires
 from api.service import ServiceDep
 from indexer import Store, UnknownCollection

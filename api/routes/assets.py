@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import edits
 from api.queries import JSON, content_kind, read_texts
-from api.schemas import AssetOut, AssetPage, UploadItem, UploadReport
+from api.schemas.assets import AssetOut, AssetPage, UploadItem, UploadReport
 from api.security import requires
 from api.service import ServiceDep
 from api.uploads import FILES, received, received_file

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request
 from api.classification import classify
 from api.queries import FORM, JSON, read_picture
 from api.refusals import refusals
-from api.schemas import ClassifyAnswer, ClassifyRequest
+from api.schemas.vision import ClassifyAnswer, ClassifyRequest
 from api.service import ServiceDep
 
 router = APIRouter(prefix="/v1", tags=["vision"])

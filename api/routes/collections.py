@@ -9,7 +9,7 @@ from api import retention
 from api.fields import fields
 from api.refusals import refusals
 from api.routes.points import Kinds, of_kinds
-from api.schemas import (
+from api.schemas.collections import (
     CollectionDetail,
     CollectionInfo,
     CollectionList,

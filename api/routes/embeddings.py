@@ -7,7 +7,7 @@ from fastapi import APIRouter
 
 from api.embeddings import EmbeddingsRequest, RerankRequest, describe, embed, rerank
 from api.refusals import refusals
-from api.schemas import EncoderOut
+from api.schemas.service import EncoderOut
 from api.service import ServiceDep
 
 router = APIRouter(tags=["embeddings"])

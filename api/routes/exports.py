@@ -10,7 +10,7 @@ from starlette.responses import FileResponse
 from api import exports
 from api.problems import Refusal
 from api.refusals import BAD_RANGES
-from api.schemas import Export, ExportList, Import, ImportRequest
+from api.schemas.archives import Export, ExportList, Import, ImportRequest
 from api.security import requires
 from api.service import Service, ServiceDep
 from api.uploads import FILES, received

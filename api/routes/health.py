@@ -5,10 +5,10 @@ from fastapi import APIRouter, Response
 from api.metrics import TYPE
 from api.problems import Refusal
 from api.refusals import refusals
-from api.schemas import Health, Readiness
+from api.schemas.service import Health, Readiness
+from api.schemas.status import ServiceStatus
 from api.service import ServiceDep
 from api.status import gauges, status
-from api.status_schema import ServiceStatus
 
 router = APIRouter(tags=["health"])
 

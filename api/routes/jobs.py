@@ -9,7 +9,7 @@ from fastapi.sse import EventSourceResponse
 from api.events import CONTENT, Events
 from api.failures import failure_page, failures, lines
 from api.jobs import told
-from api.schemas import FailurePage, JobList, JobOut, JobPlan, JobRequest
+from api.schemas.jobs import FailurePage, JobList, JobOut, JobPlan, JobRequest
 from api.security import requires
 from api.service import Service, ServiceDep
 from ingestion import JobRecord

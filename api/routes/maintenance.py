@@ -9,7 +9,8 @@ from api.ingested import Ingested
 from api.local import local
 from api.orders import Order
 from api.problems import Refusal
-from api.schemas import Compaction, JobOut, Migration, MigrationRequest, Verification
+from api.schemas.jobs import JobOut
+from api.schemas.maintenance import Compaction, Migration, MigrationRequest, Verification
 from api.security import requires
 from api.service import Service, ServiceDep
 from indexer import CollectionDamaged

@@ -12,7 +12,7 @@ from api.etags import not_modified
 from api.media import Gone, content_type
 from api.problems import Refusal
 from api.refusals import BAD_RANGES, refusals
-from api.schemas import (
+from api.schemas.points import (
     Count,
     CountRequest,
     PayloadPatch,

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi import Query as QueryParam
 
 from api.queries import FORM, JSON, from_link, read_search, to_answer, to_query
-from api.schemas import SearchAnswer, SearchLink, SearchRequest
+from api.schemas.search import SearchAnswer, SearchLink, SearchRequest
 from api.service import Service, ServiceDep
 from retrieval import Query
 from retrieval.cascade import MATCH

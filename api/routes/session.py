@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from api.keys import SESSION_SECONDS
 from api.problems import Refusal
-from api.schemas import Credentials, SessionInfo
+from api.schemas.session import Credentials, SessionInfo
 from api.security import COOKIE, unknown_caller
 from api.service import ServiceDep
 

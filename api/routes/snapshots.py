@@ -11,7 +11,8 @@ from api.local import local, local_store
 from api.problems import Refusal
 from api.refusals import BAD_RANGES
 from api.routes.collections import detail
-from api.schemas import CollectionDetail, RestoreRequest, Snapshot, SnapshotList
+from api.schemas.archives import RestoreRequest, Snapshot, SnapshotList
+from api.schemas.collections import CollectionDetail
 from api.security import requires
 from api.service import Service, ServiceDep
 from indexer import IndexerError, Manifest

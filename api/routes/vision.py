@@ -7,7 +7,7 @@ from starlette.responses import Response
 
 from api.queries import FORM, JSON, read_picture
 from api.refusals import refusals
-from api.schemas import CaptionAnswer, PictureRequest, SegmentAnswer
+from api.schemas.vision import CaptionAnswer, PictureRequest, SegmentAnswer
 from api.service import ServiceDep
 from api.vision import caption, segment
 

@@ -10,7 +10,7 @@ from threading import Thread
 import pytest
 
 from api.client import AsyncClient, Client, ServiceError
-from api.schemas import JobOut
+from api.schemas.jobs import JobOut
 from encoders.fake import FakeEncoder
 from tests.api.server import Served, serving
 from tests.media import encoded, plain, save_pictures

@@ -8,7 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from api.openapi_examples import ANSWERS, POINT, REQUESTS
-from api.schemas import Credentials, PictureRequest
+from api.schemas.session import Credentials
+from api.schemas.vision import PictureRequest
 from tests.api.chat.upstream import upstream
 from tests.api.server import Served, serving
 from tests.media import encoded, plain
