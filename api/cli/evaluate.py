@@ -39,7 +39,15 @@ if TYPE_CHECKING:
 INCOMPLETE = 3  # exit code
 
 
+PARTICULAR = (
+    *("language", "annotations", "frames", "classes", "templates", "same_names"),
+    *("rerank", "collection", "encoder"),
+)
+"""Flags that not every evaluation looks at."""
+
+
 def evaluate(
+    context: typer.Context,
     dataset: Annotated[
         str | None, typer.Argument(help=f"A public data set: {', '.join(DATASETS)}.")
     ] = None,
@@ -100,11 +108,10 @@ def evaluate(
     with installation(
         more, data=data, collection=collection, encoder=encoder, device=device
     ) as polylens:
+        _refuse_unused(context, dataset)
         if queries is not None:
             results = _judged(polylens, queries, rerank)
         elif dataset == ADE20K:
-            if encoder is not None:
-                raise typer.BadParameter("ade20k measures a segmenter: --set segmenter=FILE")
             results = [_segmented(polylens, root or Path())]
         else:
             copy = Copy(
@@ -115,6 +122,24 @@ def evaluate(
         paths = _save(results, folder, language or [])
     _print(results, paths, json_=json_)
     raise typer.Exit(0 if all(result.complete for result in results) else INCOMPLETE)
+
+
+def _refuse_unused(context: typer.Context, dataset: str | None) -> None:
+    """Raise `BadParameter` for a flag that this evaluation would not look at."""
+    if dataset is None:
+        taken = {"rerank", "collection", "encoder"}
+    elif dataset == ADE20K:
+        taken = set[str]()
+    else:
+        taken = {name.replace("languages", "language") for name in suite(dataset).takes}
+        taken.add("encoder")
+    sources = {name: context.get_parameter_source(name) for name in PARTICULAR}
+    given = [name for name, source in sources.items() if source and source.name == "COMMANDLINE"]
+    unused = [f"--{name.replace('_', '-')}" for name in given if name not in taken]
+    if unused:
+        hint = "; it measures a segmenter: --set segmenter=FILE" if dataset == ADE20K else ""
+        what = dataset or "an evaluation of your own queries"
+        raise typer.BadParameter(f"{what} makes no use of {', '.join(unused)}{hint}")
 
 
 def _save(results: Sequence[Result], folder: Path, languages: Sequence[str]) -> list[Path]:

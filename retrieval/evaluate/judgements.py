@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from retrieval.errors import InvalidDataset
+from retrieval.errors import InvalidDataset, InvalidQuery
 from retrieval.evaluate.layouts.files import read_text
+from retrieval.query import Part, Query
 
 EXAMPLE = '{"query": "a red bicycle", "relevant": ["a.jpg"]}'
 UNKNOWN = "-"
@@ -44,8 +45,12 @@ def _judgement(line: str, place: str) -> Judgement:
         language = row.get("language", UNKNOWN)
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidDataset(f"{place}: not like {EXAMPLE} ({error!r})") from error
-    if not (isinstance(query, str) and query.strip() and isinstance(language, str)):
-        raise InvalidDataset(f"{place}: the query is empty or no text")
+    if not (isinstance(query, str) and isinstance(language, str)):
+        raise InvalidDataset(f"{place}: the query is no text")
+    try:
+        Query([Part(text=query)])
+    except InvalidQuery as error:
+        raise InvalidDataset(f"{place}: {error}") from error
     return Judgement(query, relevant, language)
 
 

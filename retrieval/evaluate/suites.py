@@ -39,10 +39,14 @@ Run = Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]
 
 @dataclass(frozen=True)
 class Suite:
-    """`run` yields a result for each language and vector; it raises `InvalidDataset`."""
+    """`run` yields a result for each language and vector; it raises `InvalidDataset`.
+
+    `takes` are the fields of `Copy`, beside the root, that its protocol looks at.
+    """
 
     summary: str
     run: Run
+    takes: Sequence[str] = ("languages",)
 
 
 def suite(name: str) -> Suite:
@@ -110,9 +114,15 @@ SUITES: Mapping[str, Suite] = {
         "3600 photos, 36 languages",
         _captioned(crossmodal.file, crossmodal.read, crossmodal.LANGUAGES),
     ),
-    "msrvtt": Suite("videos, with and without dual softmax", _msrvtt),
+    "msrvtt": Suite(
+        "videos, with and without dual softmax", _msrvtt, ("languages", "annotations", "frames")
+    ),
     **{
-        name: Suite("images in a folder for each class", _classified(name))
+        name: Suite(
+            "images in a folder for each class",
+            _classified(name),
+            ("languages", "classes", "templates", "same_names"),
+        )
         for name in (
             *("imagenet", "imagenet-a", "imagenet-r", "imagenetv2", "imagenet-sketch"),
             *("objectnet", "folders"),

@@ -230,6 +230,7 @@ def test_reads_lists_and_grades(tmp_path: Path) -> None:
         '{"query": "red"}',
         '{"query": " ", "relevant": []}',
         '{"query": 1, "relevant": []}',
+        f'{{"query": "{"long " * 1000}", "relevant": []}}',
         '{"query": "red", "relevant": "a.jpg"}',
         '{"query": "red", "relevant": {"a.jpg": 0}}',
         '{"query": "red", "relevant": {"a.jpg": "very"}}',
