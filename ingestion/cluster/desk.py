@@ -16,7 +16,7 @@ import ray
 from indexer.base import Collection, Page, Record, Schema
 from indexer.filters import Filter
 from indexer.ledger import LedgerRow
-from ingestion.encoding import Staged
+from ingestion.encoding import Encoded, Staged
 from ingestion.pipes import Stopped
 
 Packed = bytes | None
@@ -32,6 +32,8 @@ class Desk:
         self._answers: dict[int, asyncio.Future[Packed]] = {}
         self._asked = 0
         self._tries: Counter[int] = Counter()
+        self._alone: dict[int, int] = {}  # the file of a group that an actor is at
+        self._deaths: Counter[tuple[int, int]] = Counter()
         self._closed = asyncio.Event()
 
     async def offer(self, number: int, group: Packed) -> None:
@@ -45,11 +47,23 @@ class Desk:
     async def tried(self, number: int) -> int:
         """How often a group was begun, now included: again where its actor died."""
         self._tries[number] += 1
+        if number in self._alone:
+            self._deaths[number, self._alone.pop(number)] += 1
         return self._tries[number]
+
+    async def alone(self, number: int, at: int) -> int:
+        """A file of a group is begun with nothing else at work; how often an actor died so."""
+        self._alone[number] = at
+        return self._deaths[number, at]
+
+    async def survived(self, number: int) -> None:
+        """No file of a group is at work any more."""
+        self._alone.pop(number, None)
 
     async def forget(self, number: int, empty: bytes) -> None:
         """A group is done: whoever takes it again gets the `empty` one."""
         del self._tries[number]
+        self._deaths = Counter({of: count for of, count in self._deaths.items() if of[0] != number})
         self._groups[number] = asyncio.get_running_loop().create_future()
         _settle(self._groups[number], empty)
 
@@ -143,6 +157,10 @@ class Asking:
     def keep(self, staged: Staged) -> None:
         """Have the driver stage points."""
         self.ask("keep", staged)
+
+    def tell(self, group: int, encoded: Sequence[Encoded]) -> None:
+        """Have the driver take what is finished of a group, which it may have had before."""
+        self.ask("tell", group, encoded)
 
     def ask(self, call: str, *args: object, **options: object) -> object:
         """Raises `Stopped` where the driver answers no more."""

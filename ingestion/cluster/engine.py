@@ -2,7 +2,7 @@
 
 import pickle
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +35,7 @@ class RayEngine:
     """Satisfies `ingestion.engine.Engine`.
 
     A group is a unit of retrying: it is done whole, or again where its actor dies. Its outcomes
-    come back to this process, which alone writes.
+    come back to this process, which alone writes; each is taken once, however often it comes.
     """
 
     def __init__(
@@ -54,7 +54,8 @@ class RayEngine:
         self._size = 2 * (options.batch_size or fleet.info.batch_size)
         self._jobs: Pipe[Job] = Pipe(self._size)
         self._ahead = Window(AHEAD * lanes)
-        self._left: set[int] = set()
+        self._left: dict[int, set[str]] = {}  # the groups at work, and what is finished of each
+        self._taking = threading.Lock()
         self._seats = seats.count
         self._stopped = False
         self._begun = threading.Event()
@@ -114,7 +115,7 @@ class RayEngine:
         number = 0
         for group in self._grouped():
             self._ahead.take(1)
-            self._left.add(number)
+            self._left[number] = set()
             self._told("offer", number, pickle.dumps((number, group)))
             self._begun.set()
             number += 1
@@ -125,20 +126,21 @@ class RayEngine:
         self._begun.set()
 
     def _grouped(self) -> Iterator[list[Job]]:
-        """Files as they come: few at a time where they come slowly, or are large."""
-        group: list[Job] = []
+        """Files as they come, each once: few at a time where they come slowly, or are large."""
+        group: dict[str, Job] = {}
         while True:
             try:
                 job = self._jobs.poll(LINGER) if group else self._jobs.get()
             except Finished:
                 if group:
-                    yield group
+                    yield list(group.values())
                 return
-            group += [job] if job else []
-            full = len(group) == self._size or sum(one.size for one in group) >= GROUP_BYTES
-            if job is None or full:
-                yield group
-                group = []
+            full = len(group) == self._size or _bytes(group.values()) >= GROUP_BYTES
+            if group and (job is None or full or job.item.asset in group):
+                yield list(group.values())
+                group = {}
+            if job is not None:
+                group[job.item.asset] = job
 
     def _run(self) -> None:
         """Take what is done, to its end."""
@@ -163,11 +165,22 @@ class RayEngine:
             return
         self.meters.decode.add(*done.decode)
         self.meters.encode.add(*done.encode)
-        for one in done.encoded:
-            self.encoded.put(one)
-        self._left.discard(done.number)
+        self._receive(done.number, done.encoded)
+        del self._left[done.number]
         self._told("forget", done.number, pickle.dumps((done.number, [])))
         self._ahead.give_back(1)
+
+    def _receive(self, group: int, encoded: Sequence[Encoded]) -> None:
+        """Take of a group at work what was not taken before."""
+        with self._taking:
+            finished = self._left.get(group)
+            if finished is None:
+                return
+            for one in encoded:
+                asset = one.outcome.job.item.asset
+                if asset not in finished:
+                    finished.add(asset)
+                    self.encoded.put(one)
 
     def _answer(self) -> None:
         """Answer what the actors ask, until nobody does."""
@@ -181,6 +194,9 @@ class RayEngine:
         match call:
             case "keep":
                 self.encoded.put(*args)
+                return True
+            case "tell":
+                self._receive(*args)
                 return True
             case "by_hash":
                 return self._collection.ledger.by_hash(*args)
@@ -196,3 +212,7 @@ class RayEngine:
             if self._stopped:
                 raise Stopped from None
             raise
+
+
+def _bytes(jobs: Iterable[Job]) -> int:
+    return sum(job.size for job in jobs)

@@ -2,6 +2,7 @@
 
 import pickle
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -22,13 +23,15 @@ from ingestion.cluster.desk import Asking
 from ingestion.encoding import Encoded, Staged
 from ingestion.engine import LocalEngine
 from ingestion.errors import EncodingStopped
-from ingestion.jobs import Job
-from ingestion.options import IngestOptions, default_workers
+from ingestion.jobs import Job, Outcome
+from ingestion.options import Fingerprints, IngestOptions, default_workers
 from ingestion.patience import Patience
-from ingestion.pipes import Finished, Stopped
+from ingestion.pipes import Finished, Stopped, Window
 from ingestion.threads import Threads
 
-TRIES = 4  # at a group, whose actor dies each time
+TRIES = 16  # at a group, whose actor dies each time: more than a few files to blame
+DEATHS = 2  # of a file that is alone with its actor
+EVERY = 0.5  # seconds after which the driver is told what is finished of a group
 LANES = 2  # groups at a time: one is decoded while the other's last files are encoded
 
 
@@ -48,12 +51,25 @@ class Orders:
 
 @dataclass(frozen=True)
 class Done:
-    """A group whose files are finished, and what the stages did in how many seconds."""
+    """A group whose files are finished, and what the stages did in how many seconds.
+
+    `encoded` are those of its files that were not told before.
+    """
 
     number: int
     encoded: Sequence[Encoded]
-    decode: tuple[int, float]
-    encode: tuple[int, float]
+    decode: tuple[int, float] = (0, 0.0)
+    encode: tuple[int, float] = (0, 0.0)
+
+    @classmethod
+    def of(cls, number: int, parts: Sequence["Done"]) -> "Done":
+        """Of the parts of a group."""
+        return cls(
+            number,
+            [one for part in parts for one in part.encoded],
+            (sum(part.decode[0] for part in parts), sum(part.decode[1] for part in parts)),
+            (sum(part.encode[0] for part in parts), sum(part.encode[1] for part in parts)),
+        )
 
 
 class Worker:
@@ -66,6 +82,7 @@ class Worker:
         self._options = replace(orders.options, workers=workers)
         self._fault: Exception | None = None
         self._engines: set[LocalEngine] = set()
+        self._lanes = Window(LANES)
         try:
             encoder = load_encoder(orders.encoder, orders.load)
             require_same(orders.schema.fingerprint, encoder.info.fingerprint, orders.name)
@@ -89,9 +106,35 @@ class Worker:
             return portable(error)
 
     def _done(self, number: int, jobs: Sequence[Job]) -> Done:
-        if ray.get(self._desk.tried.remote(number)) > TRIES:
+        tries = ray.get(self._desk.tried.remote(number))
+        if tries > TRIES:
             among = f"{jobs[0].item.asset} to {jobs[-1].item.asset}" if jobs else "nothing"
             raise EncodingStopped(f"what encodes these died of it {TRIES} times: {among}")
+        lanes = 1 if tries == 1 else LANES
+        self._lanes.take(lanes)
+        try:
+            return self._worked(number, jobs) if tries == 1 else self._one_by_one(number, jobs)
+        finally:
+            self._lanes.give_back(lanes)
+
+    def _one_by_one(self, number: int, jobs: Sequence[Job]) -> Done:
+        """A group that an actor died of: the file that is to blame fails, and no other."""
+        parts = []
+        for at, job in enumerate(jobs):
+            if self._fault is not None:
+                raise self._fault
+            is_deadly = ray.get(self._desk.alone.remote(number, at)) >= DEATHS
+            parts.append(self._blamed(number, job) if is_deadly else self._worked(number, [job]))
+        ray.get(self._desk.survived.remote(number))
+        return Done.of(number, parts)
+
+    def _blamed(self, number: int, job: Job) -> Done:
+        reason = f"what encodes it died of it {DEATHS} times, with nothing else at work"
+        current = Fingerprints.of(self._encoder.info, self._options)
+        outcome = Outcome(job, "failed", reason, fingerprint=current.image)
+        return Done(number, [Encoded(outcome, [])])
+
+    def _worked(self, number: int, jobs: Sequence[Job]) -> Done:
         engine = LocalEngine(self._encoder, self._asking.collection, self._options, Patience())
 
         def feed() -> None:
@@ -104,34 +147,39 @@ class Worker:
         engine.open()
         threads.start()
         try:
-            encoded = self._collected(engine)
+            told, encoded = self._collected(number, engine)
         finally:
             self._engines.discard(engine)
             threads.end()
             engine.close()
         threads.check()
-        if len(encoded) < len(jobs):
+        if told + len(encoded) < len(jobs):
             raise Stopped
         count, seconds = engine.meters.decode.sums
         decode = (count, seconds / self._options.workers)
         return Done(number, encoded, decode, engine.meters.encode.sums)
 
-    def _collected(self, engine: LocalEngine) -> list[Encoded]:
-        found: list[Encoded] = []
+    def _collected(self, number: int, engine: LocalEngine) -> tuple[int, list[Encoded]]:
+        """How many files the driver was told of meanwhile, and the rest."""
+        told, found, last = 0, list[Encoded](), time.monotonic()
         while True:
             try:
                 one = engine.encoded.get()
             except (Finished, Stopped):
-                return found
+                return told, found
             if isinstance(one, Staged):
                 self._asking.keep(one)
-            else:
-                found.append(one)
+                continue
+            found.append(one)
+            if time.monotonic() - last >= EVERY:
+                self._asking.tell(number, found)
+                told, found, last = told + len(found), [], time.monotonic()
 
     def _stop(self) -> None:
         """Once the driver wants no more, give up what is being done."""
         ray.get(self._desk.closed.remote())
         self._fault = EncodingStopped("the job was stopped")
+        self._lanes.stop()
         for engine in list(self._engines):
             engine.stop()
 

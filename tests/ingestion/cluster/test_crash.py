@@ -1,9 +1,11 @@
 """A driver killed at random moments: a rerun ends where an uninterrupted run would have."""
 
+import json
 import random
 import subprocess
 import sys
 import time
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -72,3 +74,29 @@ def test_killed_at_a_random_moment(
     assert stored(remote) == stored(collection)
     assert rows(remote) == rows(collection)
     store.close()
+
+
+@pytest.mark.long
+def test_a_file_that_kills_its_encoder_every_time_fails_alone(
+    two: Fleet, address: str, server: Loopback, media: Path, tmp_path: Path
+) -> None:
+    make.save_pictures(media, 40)
+    deadly = media / "00020x.png"
+    deadly.write_bytes(make.encoded(make.plain("white"), "PNG"))
+    server.reset()
+    with closing(store_at(server, tmp_path / "remote")) as store:
+        collection = store.create("photos", schema_of(FakeEncoder()))
+        arguments = [address, server.url, str(tmp_path / "remote"), str(media)]
+        command = [sys.executable, "-m", "tests.ingestion.cluster.deadly", *arguments]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        assert ran.returncode == 0, ran.stderr
+        report = json.loads(ran.stdout)
+        assert (report["found"], report["done"], report["failed"]) == (41, 40, 1)
+        assert report["events"] == 41  # what was told before an actor died is told once
+        (row,) = collection.ledger.rows("failed")
+        assert row.asset == deadly.as_uri()
+        assert "what encodes it died of it 2 times" in row.reason
+        assert collection.count() == collection.ledger.points() == 40
+        # It is left alone by the next run, until it changes.
+        report, _ = run(two.ingest(walk(media), collection, OPTIONS))
+        assert (report.unchanged, report.failed_before) == (41, 1)
