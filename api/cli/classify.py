@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,18 @@ class Labels:
         if sum(map(bool, (self.probe, self.classes, self.given))) != 1:
             raise typer.BadParameter("give one of --classes FILE, --label (repeated) and --probe")
 
+    @cached_property
+    def class_list(self) -> ClassList:
+        """Raises `InvalidClasses`."""
+        return ClassList.read(self.classes) if self.classes else ClassList.of(self.given)
+
+    def check(self) -> None:
+        """Raise for a list or templates that cannot be used, before a model is loaded."""
+        if self.probe is None:
+            _ = self.class_list
+        if self.templates:
+            Prompts.read(self.templates)
+
     def needs(self, *, files: bool) -> frozenset[Modality]:
         """The towers it takes to label files, or what is stored."""
         used: dict[Modality, bool] = {"image": files, "text": self.probe is None}
@@ -66,14 +79,13 @@ class Labels:
         """Raises what reading the lists or finding the probe does."""
         if self.probe is not None or encoder is None:
             return polylens.probes.load(self.probe or "")
-        classes = ClassList.read(self.classes) if self.classes else ClassList.of(self.given)
         prompts = (
             Prompts.read(self.templates)
             if self.templates
             else Prompts.suited(encoder.info, self.language)
         )
         cache = polylens.classifiers
-        return zero_shot(encoder, classes, prompts, exclusive=not self.several, cache=cache)
+        return zero_shot(encoder, self.class_list, prompts, exclusive=not self.several, cache=cache)
 
 
 def classify(
@@ -123,6 +135,7 @@ def classify(
     if sources and (store or filter_):
         raise typer.BadParameter("--store and --filter are for a collection: name no files")
     labels = Labels(probe, classes, label or [], language, templates, several)
+    labels.check()
     with installation(
         more,
         labels.needs(files=bool(sources)),

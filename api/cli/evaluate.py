@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -160,8 +161,12 @@ def _judged(polylens: Installation, queries: Path, rerank: int) -> list[Result]:
 def _public(polylens: Installation, dataset: str, copy: Copy) -> list[Result]:
     run = suite(dataset).run
     with _bars() as follow:
-        embeddings = Embeddings(polylens.encoder(), _cache(polylens), follow)
-        return list(run(copy, embeddings, read_frames))
+
+        @cache
+        def load() -> Embeddings:
+            return Embeddings(polylens.encoder(), _cache(polylens), follow)
+
+        return list(run(copy, load, read_frames))
 
 
 def _segmented(polylens: Installation, root: Path) -> Result:

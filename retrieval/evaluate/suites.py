@@ -34,7 +34,9 @@ class Copy:
     same_names: bool = False
 
 
-Run = Callable[[Copy, Embeddings, ReadFrames], Iterator[Result]]
+Load = Callable[[], Embeddings]
+"""Called once the copy was read: a model takes minutes to load, a wrong path no time to find."""
+Run = Callable[[Copy, Load, ReadFrames], Iterator[Result]]
 
 
 @dataclass(frozen=True)
@@ -63,11 +65,12 @@ def _captioned(
 ) -> Run:
     """Every language that was asked for, else every one whose `file` of captions is there."""
 
-    def run(copy: Copy, embeddings: Embeddings, _: ReadFrames) -> Iterator[Result]:
+    def run(copy: Copy, load: Load, _: ReadFrames) -> Iterator[Result]:
         _require_known(copy.languages, languages)
         here = [language for language in languages if file(copy.root, language).is_file()]
         for language in copy.languages or here or languages[:1]:
-            yield from evaluate_images(read(copy.root, language), embeddings)
+            pairs = read(copy.root, language)
+            yield from evaluate_images(pairs, load())
 
     return run
 
@@ -80,16 +83,16 @@ def _require_known(asked: Sequence[str], known: Sequence[str]) -> None:
         )
 
 
-def _msrvtt(copy: Copy, embeddings: Embeddings, read_frames: ReadFrames) -> Iterator[Result]:
+def _msrvtt(copy: Copy, load: Load, read_frames: ReadFrames) -> Iterator[Result]:
     if copy.annotations is None:
         raise InvalidDataset("MSR-VTT needs --annotations: a JSON list or the CSV of its test set")
     _require_known(copy.languages, ["en"])
     pairs = msrvtt.read(copy.root, copy.annotations)
-    yield from evaluate_videos(pairs, embeddings, copy.frames, read_frames)
+    yield from evaluate_videos(pairs, load(), copy.frames, read_frames)
 
 
 def _classified(name: str) -> Run:
-    def run(copy: Copy, embeddings: Embeddings, _: ReadFrames) -> Iterator[Result]:
+    def run(copy: Copy, load: Load, _: ReadFrames) -> Iterator[Result]:
         if copy.classes is None:
             raise InvalidDataset(
                 "classification needs --classes: a file with the class names, one for each folder "
@@ -101,7 +104,7 @@ def _classified(name: str) -> Run:
         given = copy.templates
         prompts = Prompts.read(given) if given else Prompts.in_language(language)
         labelled = folders.read(copy.root, copy.classes, language, name, same_names=copy.same_names)
-        yield from evaluate_classes(labelled, prompts, embeddings)
+        yield from evaluate_classes(labelled, prompts, load())
 
     return run
 

@@ -113,6 +113,13 @@ def test_what_cannot_be_says_what_to_do(
     assert problem in " ".join(refused.err.split())
 
 
+def test_lists_are_read_before_a_model_is_loaded(run: Run, classes: Path) -> None:
+    classes.write_text("red\nred\n")
+    refused = run("classify", "a.png", "--classes", classes, "--encoder", "no/such-encoder")
+    assert refused.code == 1
+    assert "line 2: 'red' is there already, at 1" in refused.err
+
+
 def test_internvl_crops_what_it_classifies_and_keeps_the_classifier(
     run: Run, tmp_path: Path
 ) -> None:

@@ -87,6 +87,12 @@ def test_a_copy_that_is_nowhere_is_named_before_anything_is_loaded(run: Run) -> 
     found = run("eval", "flickr30k", "--root", "nowhere", "-e", "no/such-encoder")
     assert found.code == 2
     assert "'nowhere' does not exist" in found.err
+    for name, problem in (
+        ("coco", "coco_test_karpathy.json cannot be read"),
+        ("msrvtt", "needs --annotations"),
+        ("imagenet", "needs --classes"),
+    ):
+        assert problem in run("eval", name, "--root", ".", "-e", "no/such-encoder").err
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,8 @@ CAPTIONED: dict[str, tuple[Write, str]] = {
 
 
 def run(name: str, copy: Copy, encoder: Encoder | None = None) -> list[Result]:
-    return [*suite(name).run(copy, Embeddings(encoder or FakeEncoder()), read_frames)]
+    embeddings = Embeddings(encoder or FakeEncoder())
+    return [*suite(name).run(copy, lambda: embeddings, read_frames)]
 
 
 def scores(result: Result) -> dict[str, float]:
