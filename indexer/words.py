@@ -23,6 +23,7 @@ MOST_FOUND = 10_000
 """Points that are looked at: where more have all the words, these tell little."""
 
 _ACCENTS = re.compile("[\u0300-\u036f\u064b-\u065f\u0670]")
+_ASCII = re.compile("[a-z0-9]+")
 _UNSPACED = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uf900-\ufaff\U00020000-\U0003ffff]+"
@@ -46,16 +47,15 @@ class Words:
 
 def asked(text: str) -> list[str]:
     """The words that a query asks for, each once; [] where they are too many."""
-    found = list(dict.fromkeys(_words([text], letters=False)))
+    found = list(dict.fromkeys(_cut(_split(text), letters=False)))
     return found if len(found) <= MOST else []
 
 
 def words_of(payload: Payload) -> Words:
     """Of the texts at `KEYS`."""
-    texts = list(_texts(payload))
-    return Words(
-        tuple(dict.fromkeys(_words(texts, letters=True))), len(set(_words(texts, letters=False)))
-    )
+    words = [word for text in _texts(payload) for word in _split(text)]
+    held = tuple(dict.fromkeys(_cut(words, letters=True)))
+    return Words(held, len(set(_cut(words, letters=False))))
 
 
 def _texts(payload: Payload) -> Iterator[str]:
@@ -66,15 +66,15 @@ def _texts(payload: Payload) -> Iterator[str]:
                 yield part
 
 
-def _words(texts: Iterable[str], *, letters: bool) -> Iterator[str]:
-    for text in texts:
-        for word in _split(_folded(text)):
-            end = 0
-            for run in _UNSPACED.finditer(word):
-                yield from filter(None, [word[end : run.start()]])
-                yield from _pairs(run.group(), letters=letters)
-                end = run.end()
-            yield from filter(None, [word[end:]])
+def _cut(words: Iterable[str], *, letters: bool) -> Iterator[str]:
+    """The words, those of scripts that put no space between them in parts."""
+    for word in words:
+        end = 0
+        for run in _UNSPACED.finditer(word):
+            yield from filter(None, [word[end : run.start()]])
+            yield from _pairs(run.group(), letters=letters)
+            end = run.end()
+        yield from filter(None, [word[end:]])
 
 
 def _pairs(run: str, *, letters: bool) -> Iterator[str]:
@@ -90,7 +90,10 @@ def _folded(text: str) -> str:
 
 
 def _split(text: str) -> list[str]:
-    """Runs of letters, numbers and marks."""
+    """Runs of letters, numbers and marks, folded."""
+    if text.isascii():
+        return _ASCII.findall(text.lower())
+    text = _folded(text)
     return "".join(
         letter if unicodedata.category(letter)[0] in "LNM" else " " for letter in text
     ).split()

@@ -266,7 +266,8 @@ class Running:
         self.request = request
         self._journal = journal
         self._noted = 0.0
-        self._counts: dict[str, Any] | None = None
+        self._last: Progress | None = None
+        self._more: dict[str, int] = {}
 
     def noted(self, snapshots: Generator[Progress]) -> Generator[Progress]:
         """The snapshots of its ingestion, as they come, written down now and then.
@@ -275,14 +276,16 @@ class Running:
         """
         try:
             for snapshot in snapshots:
-                self._count(_counts(snapshot))
+                self._last = snapshot
+                self._note()
                 yield snapshot
         finally:
             snapshots.close()
 
     def add(self, **counts: int) -> None:
         """Count what follows on its ingestion, too; raises `Cancelled` as `noted`."""
-        self._count((self._counts or {}) | counts)
+        self._more |= counts
+        self._note()
 
     def describe(self, sources: Sequence[str], encoder: str) -> None:
         """Write down what it is about."""
@@ -294,14 +297,16 @@ class Running:
 
     def end(self, state: State, error: str = "") -> None:
         """Write down how it ended, unless that was done."""
-        self._journal.note(self.id, state, self._counts, error)
+        self._journal.note(self.id, state, self._counts(), error)
 
-    def _count(self, counts: dict[str, Any]) -> None:
-        self._counts = counts
+    def _note(self) -> None:
         if time.monotonic() - self._noted >= EVERY:
             self._noted = time.monotonic()
-            if not self._journal.note(self.id, "running", counts):
+            if not self._journal.note(self.id, "running", self._counts()):
                 raise Cancelled(f"job {self.id} was cancelled; what was done is kept")
+
+    def _counts(self) -> dict[str, Any] | None:
+        return _counts(self._last) | self._more if self._last else None
 
 
 @dataclass(frozen=True)

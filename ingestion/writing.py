@@ -46,6 +46,7 @@ class WriteStage:
     def _batches(self) -> Iterator[list[Encoded] | Staged]:
         """What there is, up to the size of a commit, each asset once; or what is to be staged."""
         batch: dict[str, Encoded] = {}
+        points = 0
         while True:
             try:
                 one = self.source.poll(0) if batch else self.source.get()
@@ -53,11 +54,13 @@ class WriteStage:
                 if batch:
                     yield list(batch.values())
                 return
-            if batch and not (isinstance(one, Encoded) and _has_room(batch, one)):
+            is_full = len(batch) >= COMMIT_FILES or points >= COMMIT_POINTS
+            if batch and (is_full or not isinstance(one, Encoded) or _asset(one) in batch):
                 yield list(batch.values())
-                batch = {}
+                batch, points = {}, 0
             if isinstance(one, Encoded):
-                batch[one.outcome.job.item.asset] = one
+                batch[_asset(one)] = one
+                points += len(one.points)
             elif one is not None:
                 yield one
 
@@ -132,10 +135,8 @@ def _is_fresh(one: Encoded) -> bool:
     return one.outcome.status == "done" and not one.outcome.touched
 
 
-def _has_room(batch: dict[str, Encoded], one: Encoded) -> bool:
-    points = sum(len(other.points) for other in batch.values())
-    full = len(batch) >= COMMIT_FILES or points >= COMMIT_POINTS
-    return not full and one.outcome.job.item.asset not in batch
+def _asset(one: Encoded) -> str:
+    return one.outcome.job.item.asset
 
 
 def _note_twin(one: Encoded, first: dict[str, str]) -> Encoded:

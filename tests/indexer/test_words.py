@@ -1,5 +1,6 @@
 """Words: how texts are cut, and the points that hold all words of a query, in every store."""
 
+import unicodedata
 from typing import Any
 
 import numpy as np
@@ -135,3 +136,10 @@ def test_words_are_cut_alike_in_texts_and_queries() -> None:
     assert words_of({"text": "東京駅"}).held == ("東", "京", "駅", "東京", "京駅")
     assert words_of({"text": "東京駅"}).size == 2
     assert not words_of({"title": "red", "text": [7, None, {"text": "red"}]})
+
+
+def test_every_letter_of_ascii_is_cut_as_unicode_says() -> None:
+    for letter in map(chr, range(128)):
+        is_word = unicodedata.category(letter)[0] in "LNM"
+        wanted = [f"a{letter}b".lower()] if is_word else ["a", "b"]
+        assert asked(f"a{letter}b") == asked(f"a{letter}b\u00a0") == wanted, repr(letter)
