@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
 from api.installation import Installation
+from encoders import BOTH, Modality
 from retrieval.evaluate import (
     ADE20K,
     DATASETS,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
 INCOMPLETE = 3  # exit code
+TEXTS: frozenset[Modality] = frozenset({"text"})
 
 
 PARTICULAR = (
@@ -106,8 +108,9 @@ def evaluate(
     """
     if (dataset is None) == (queries is None) or (dataset is None) != (root is None):
         raise typer.BadParameter("give a data set and --root, or --queries and a collection")
+    needs = TEXTS if queries is not None and not rerank else BOTH
     with installation(
-        more, data=data, collection=collection, encoder=encoder, device=device
+        more, needs, data=data, collection=collection, encoder=encoder, device=device
     ) as polylens:
         _refuse_unused(context, dataset)
         if queries is not None:

@@ -74,6 +74,21 @@ def test_queries_of_one_s_own(run: Run, tmp_path: Path) -> None:
     assert "line 1: not like" in run("eval", "--queries", queries, "-c", "toys").err
 
 
+def test_matching_is_a_stage_where_the_encoder_can(run: Run, tmp_path: Path) -> None:
+    toys.save_image(tmp_path / "media" / "red.jpg", "red")
+    toys.save_image(tmp_path / "media" / "blue.jpg", "blue")
+    assert run("ingest", tmp_path / "media", "-e", TINY, "-c", "toys").code == 0
+    queries = tmp_path / "queries.jsonl"
+    queries.write_text('{"query": "red", "relevant": ["red.jpg", "blue.jpg"]}')
+    asked = ("eval", "--queries", queries, "-c", "toys", "-e", TINY)
+    found = run(*asked)
+    assert found.code == 0, found.err
+    assert "| all | R@5, rerank | 100.0 | +0.0 |" in found.out
+    texts_alone = run(*asked, "--rerank", 0)
+    assert "| all | R@5, search | 100.0 | +0.0 |" in texts_alone.out
+    assert "rerank" not in texts_alone.out
+
+
 @pytest.mark.parametrize(
     "asked", [(), ("flickr30k",), ("--root", "."), ("flickr30k", "--root", ".", "--queries", "y")]
 )
