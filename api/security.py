@@ -114,7 +114,7 @@ class Policy:
 def requires(scope: Scope) -> Dependency:
     """A route's dependency: callers whose key lacks `scope` are refused (403)."""
 
-    def check(request: Request) -> None:
+    async def check(request: Request) -> None:  # a plain function would go to a thread
         key: Key | None = request.state.caller
         if key is None or not key.may(scope):
             raise Refusal(403, "key-may-not", f"this needs a key with the scope {scope!r}")

@@ -107,7 +107,7 @@ class Service:
             encoder.encode_texts(["warm up"])
 
 
-def _service(request: Request) -> Service:
+async def _service(request: Request) -> Service:  # a plain function would go to a thread
     service: Service = request.app.state.service
     return service
 

@@ -139,9 +139,9 @@ def pictures(first: int, end: int) -> Iterator[tuple[str, bytes]]:
         yield f"{number:08d}.jpg", data[:2] + comment + data[2:]
 
 
-def memory() -> str:
-    """Of this process, in MiB: its own, and mapped files, which the system may take back."""
-    status = Path("/proc/self/status").read_text()
+def memory(process: int | str = "self") -> str:
+    """Of a process, in MiB: its own, and mapped files, which the system may take back."""
+    status = Path(f"/proc/{process}/status").read_text()
     found = re.findall(r"^Rss(?:Anon|File):\s*(\d+) kB", status, re.MULTILINE)
     return " | ".join(f"{int(size) / 1024:.0f}" for size in found)
 

@@ -5,6 +5,10 @@
 The server runs on core 0, whoever asks on core 1 (`taskset`). `--peer` is the Python of an
 environment with flask and faiss-cpu; without it that row is left out. `--soak` does something else:
 mixed searches while photos are ingested, and the memory of the server minute by minute.
+
+What batching gains is measured with the tiny CLIP made as deep as InternVL's text tower: its forward
+pass takes milliseconds, and for 64 texts little longer than for one, as on a device. The rates of
+that encoder alone, by one text and by 64, say how much there is to gain.
 """
 
 import argparse
@@ -25,11 +29,14 @@ from uuid import UUID
 
 import httpx
 import numpy as np
+import transformers
 from PIL import Image
 
 from api.installation import Installation
 from api.load import Connect, Load, posting, press
 from api.settings import Settings
+from benchmarks.million import memory
+from encoders import load_encoder
 from indexer import Point
 from retrieval import Part, Query, Searcher
 from tests.encoders.checkpoints import BUILDERS
@@ -81,13 +88,50 @@ def clients(folder: Path, seconds: float) -> None:
                 for count in (1, 16, 64, 256):
                     load = press(posting(url, SEARCH, body), count, seconds)
                     told(f"{Path(name).name}, {kind}", load)
-    rates = []
+    batching(folder / "deep", seconds)
+
+
+def batching(checkpoint: Path, seconds: float) -> None:
+    """Texts of 64 clients one by one, and together; and the encoder without a service."""
+    deepened(checkpoint)
+    data = checkpoint.with_name("data-deep")
+    filled(data, str(checkpoint), 1)
+    os.sched_setaffinity(0, {0})
+    alone = {batch: encoding(checkpoint, batch, seconds) for batch in (1, 64)}
+    os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
+    served = {}
     for batch in (1, 64):
-        with serving(folder / "data-clip", str(folder / "clip"), max_batch=batch) as url:
+        with serving(data, str(checkpoint), max_batch=batch) as url:
             load = press(posting(url, "/v1/embeddings", words), 64, seconds)
-            told(f"clip, embeddings, max_batch {batch}", load)
-            rates.append(load.rate)
-    print(f"\nbatching gains {rates[1] / rates[0]:.1f}x at 64 clients\n", flush=True)
+            told(f"deep CLIP, embeddings, max_batch {batch}", load)
+            served[batch] = load.rate
+    for what, rates in (("the encoder alone", alone), ("the service", served)):
+        print(
+            f"\n{what}: {rates[1]:.0f} texts/s one by one, {rates[64]:.0f} in batches of 64, ",
+            end="",
+        )
+        print(f"{rates[64] / rates[1]:.1f}x", flush=True)
+    print()
+
+
+def deepened(folder: Path) -> None:
+    """The tiny CLIP with as many layers of text as QLLaMA has."""
+    BUILDERS["clip"](folder)
+    config = transformers.CLIPConfig.from_pretrained(folder)
+    config.text_config.num_hidden_layers = 32
+    transformers.CLIPModel(config).save_pretrained(folder)
+
+
+def encoding(checkpoint: Path, batch: int, seconds: float) -> float:
+    """Texts a second, so many at once."""
+    encoder = load_encoder(str(checkpoint))
+    texts = [words(number)["input"] for number in range(batch)]
+    encoder.encode_texts(texts)
+    begun, count = time.perf_counter(), 0
+    while time.perf_counter() - begun < seconds:
+        encoder.encode_texts(texts)
+        count += batch
+    return count / (time.perf_counter() - begun)
 
 
 def overhead(folder: Path, seconds: float, peer: str | None) -> None:
@@ -130,14 +174,14 @@ def soak(folder: Path, minutes: float) -> None:
 
         thread = threading.Thread(target=ingest)
         thread.start()
-        print("| minute | answers | p50 ms | p99 ms | failed | uploads | server MB |")
-        print("|---|---|---|---|---|---|---|", flush=True)
+        print("| minute | answers | p50 ms | p99 ms | failed | uploads | own MiB | MiB mapped |")
+        print("|---|---|---|---|---|---|---|---|", flush=True)
         for minute in range(1, round(minutes) + 1):
             load = press(posting(url, SEARCH, mixed), 8, 60)
             loads.append(load)
             cells = (minute, len(load.took), f"{load.milliseconds(50):.1f}")
             more = (f"{load.milliseconds(99):.1f}", sum(load.failed.values()), uploaded[0])
-            print("|", " | ".join(map(str, (*cells, *more, resident()))), "|", flush=True)
+            print("|", " | ".join(map(str, (*cells, *more, memory(SERVER)))), "|", flush=True)
         stop.set()
         thread.join()
         print(f"\nfailed uploads: {uploaded[1]}")
@@ -235,12 +279,6 @@ def running(command: list[str]) -> Iterator[str]:
 
 
 SERVER = 0
-
-
-def resident() -> int:
-    """Megabytes of the server."""
-    status = Path(f"/proc/{SERVER}/status").read_text()
-    return int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) // 1024
 
 
 def told(what: str, load: Load) -> None:

@@ -19,9 +19,9 @@ from api.routes import (
     vision,
 )
 
-MODULES = (
-    *(collections, aliases, snapshots, exports, maintenance, assets, jobs, points),
-    *(search, embeddings, chat, vision, classify, session, health, page),
+MODULES = (  # looked through in this order for each request: those asked most come first
+    *(search, embeddings, points, assets, collections, aliases, snapshots, exports, maintenance),
+    *(jobs, chat, vision, classify, session, health, page),
 )
 ROUTERS = [module.router for module in MODULES]
 
