@@ -6,7 +6,7 @@ The server runs on core 0, whoever asks on core 1 (`taskset`). `--peer` is the P
 environment with flask and faiss-cpu; without it that row is left out. `--soak` does something else:
 mixed searches while photos are ingested, and the memory of the server minute by minute.
 
-What batching gains is measured with the tiny CLIP made as deep as InternVL's text tower: its forward
+Batching is measured with the tiny CLIP made as deep as InternVL's text tower: its forward
 pass takes milliseconds, and for 64 texts little longer than for one, as on a device. The rates of
 that encoder alone, by one text and by 64, say how much there is to gain.
 """
