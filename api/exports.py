@@ -4,9 +4,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
+from api.admission import admitted
 from api.archives import Archives
 from api.problems import Refusal
-from api.roots import Roots, admitted
+from api.roots import Roots
 from api.schemas.archives import Export
 from api.uploads import Upload
 from indexer.local.drafts import draft, hidden

@@ -7,12 +7,12 @@ from typing import Any
 
 from pydantic import Field
 
+from api.admission import admitted
 from api.bulk import needs_of
 from api.ingested import SCHEME, Ingested
 from api.installation import Installation
 from api.problems import Refusal
 from api.retention import remove_upload
-from api.roots import admitted
 from api.schemas.jobs import JobOptions, JobRequest
 from api.video import NAMES
 from encoders import Modality

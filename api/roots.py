@@ -4,7 +4,6 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from api.problems import Refusal
 from indexer.installation import FILE, open_installation
 from ingestion.reach import Reach
 
@@ -48,22 +47,3 @@ class Roots:
                 return []
             rows = db.execute("SELECT path FROM root ORDER BY path").fetchall()
         return [Path(os.fsdecode(row[0])) for row in rows]
-
-
-def admitted(name: str, reach: Reach) -> Path:
-    """A path on this machine that somebody else named, links followed.
-
-    Raises `Refusal`: 422 where it is none or leads to nothing, 403 outside the allowed folders.
-    """
-    path = Path(name)
-    if not path.is_absolute() or "\0" in name:
-        raise Refusal(422, "not-a-path", f"{name!r:.200} is no absolute path")
-    if not reach.allows(path):
-        raise Refusal(
-            403,
-            "outside-roots",
-            f"{name!r:.200} lies outside the folders that may be read: see the setting roots",
-        )
-    if not os.path.exists(path):  # noqa: PTH110 - `Path.exists` raises where it may not look
-        raise Refusal(422, "path-not-found", f"{name!r:.200} does not exist on the server")
-    return Path(os.path.realpath(path))

@@ -7,7 +7,5 @@ import os
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from api.cli.app import main
-from indexer.local.memory import share_heap
 
-share_heap()
 __all__ = ["main"]

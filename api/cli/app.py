@@ -37,6 +37,7 @@ from api.refusal import ServiceError
 from api.settings import NoHome
 from encoders import EncoderError
 from indexer import IndexerError, UnknownCollection
+from indexer.local.memory import share_heap
 from ingestion.errors import IngestError
 from retrieval import RetrievalError
 
@@ -89,6 +90,7 @@ def options(
 
 def main() -> None:
     """Run the command line; the exit code is described above."""
+    share_heap()
     try:
         with flushed():
             app()
