@@ -22,6 +22,8 @@ from ingestion import walk
 from ingestion.cluster import open_fleet
 from tests.ingestion.cluster.driver import OPTIONS
 
+ROOT = Path(__file__).resolve().parents[3]
+
 
 class Deadly(FakeEncoder):
     """As an encoder whose native code crashes on one picture."""
@@ -40,7 +42,10 @@ def register() -> None:
 
 if __name__ == "__main__":
     address, url, data, media = sys.argv[1:]
-    setup = {"worker_process_setup_hook": "tests.ingestion.cluster.deadly.register"}
+    setup = {
+        "worker_process_setup_hook": "tests.ingestion.cluster.deadly.register",
+        "env_vars": {"PYTHONPATH": str(ROOT)},  # the tests are not installed
+    }
     ray.init(address, runtime_env=setup, log_to_driver=False)
     collection = QdrantStore(url, Path(data)).open("photos")
     with open_fleet("deadly", LoadOptions(device="cpu,cpu")) as fleet:
