@@ -42,6 +42,8 @@ from retrieval import Part, Query, Searcher
 from tests.encoders.checkpoints import BUILDERS
 
 SEARCH = "/v1/collections/default/search"
+EXACT: dict[str, Any] = {"index_kind": "exact"}
+"""From the first point on: what was sealed stays in use."""
 HEAD = "| what | clients | answers/s | p50 ms | p99 ms | failed |\n|---|---|---|---|---|---|"
 PEER = """
 import sys, faiss, numpy
@@ -135,20 +137,20 @@ def encoding(checkpoint: Path, batch: int, seconds: float) -> float:
 
 
 def overhead(folder: Path, seconds: float, peer: str | None) -> None:
-    """What HTTP adds to the engine, for a small collection and for a call of 10 ms and more."""
+    """What HTTP adds to the engine, in turns: a small collection, and a call of 10 ms and more."""
     print(HEAD, flush=True)
-    for points in (1_000, 500_000):
+    for points in (1_000, 1_500_000):
         data = folder / f"data-{points}"
-        rows = filled(data, "fake", points)
-        with Installation(Settings(data=data, encoder="fake", index_kind="exact")) as polylens:
-            os.sched_setaffinity(0, {0})
-            told(f"engine, {points:,} points", press(engine(polylens), 1, seconds))
-            os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
-        with serving(data, "fake", index_kind="exact") as url:
-            for count in (1, 64):
-                told(
-                    f"HTTP, {points:,} points", press(posting(url, SEARCH, vector), count, seconds)
-                )
+        rows = filled(data, "fake", points, **EXACT)
+        settings = Settings(data=data, encoder="fake", **EXACT)
+        with Installation(settings) as polylens, serving(data, "fake", **EXACT) as url:
+            for _ in range(2):
+                os.sched_setaffinity(0, {0})
+                told(f"engine, {points:,} points", press(engine(polylens), 1, seconds))
+                os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
+                for count in (1, 64):
+                    load = press(posting(url, SEARCH, vector), count, seconds)
+                    told(f"HTTP, {points:,} points", load)
         if peer:
             np.save(folder / "rows.npy", rows)
             with running([peer, "-c", PEER, str(folder / "rows.npy"), "8765"]) as url:
@@ -187,9 +189,9 @@ def soak(folder: Path, minutes: float) -> None:
         print(f"\nfailed uploads: {uploaded[1]}")
 
 
-def filled(data: Path, encoder: str, points: int) -> np.ndarray[Any, Any]:
+def filled(data: Path, encoder: str, points: int, **settings: Any) -> np.ndarray[Any, Any]:  # noqa: ANN401
     """Random unit vectors in the collection `default`."""
-    with Installation(Settings(data=data, encoder=encoder)) as polylens:
+    with Installation(Settings(data=data, encoder=encoder, **settings)) as polylens:
         [(name, dim)] = list(polylens.encoder().info.vectors.items())[:1]
         rows = np.random.default_rng(0).normal(size=(points, dim)).astype(np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
@@ -209,7 +211,8 @@ def engine(polylens: Installation) -> Connect:
     searcher: Searcher = polylens.searcher("default")
 
     def call(number: int) -> int:
-        searcher.search(Query([Part(vector=np.array(bare(number)["vector"], np.float32))]))
+        part = Part(vector=np.array(bare(number)["vector"], np.float32))
+        searcher.search(Query([part], group=False))
         return 200
 
     return lambda: contextlib.nullcontext(call)
