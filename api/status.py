@@ -5,14 +5,13 @@ import shutil
 import sys
 import time
 
+from api.indexes import indexes
 from api.metrics import Measured
 from api.schemas.status import (
     CollectionStatus,
     DeviceStatus,
     DiskStatus,
     EncoderStatus,
-    IndexStatus,
-    SegmentStatus,
     ServiceStatus,
 )
 from api.service import Service
@@ -48,7 +47,7 @@ def status(service: Service) -> ServiceStatus:
 def gauges(service: Service) -> list[Measured]:
     """What is measured when Prometheus asks; blocking."""
     now = status(service)
-    indexes = [(c.name, index) for c in now.collections for index in c.indexes]
+    each = [(c.name, index) for c in now.collections for index in c.indexes]
     return [
         Measured(
             "queue_depth",
@@ -86,7 +85,7 @@ def gauges(service: Service) -> list[Measured]:
             ("collection", "vector", "state"),
             {
                 (name, index.vector, state): sum(s.usable is usable for s in index.segments)
-                for name, index in indexes
+                for name, index in each
                 for state, usable in (("usable", True), ("damaged", False))
             },
         ),
@@ -94,7 +93,7 @@ def gauges(service: Service) -> list[Measured]:
             "unsealed_points",
             "Points in no segment, which every search looks at.",
             ("collection", "vector"),
-            {(name, index.vector): index.unsealed for name, index in indexes},
+            {(name, index.vector): index.unsealed for name, index in each},
         ),
         Measured(
             "device_memory_bytes",
@@ -136,29 +135,12 @@ def _collections(service: Service) -> tuple[list[CollectionStatus], list[str]]:
 
 
 def _collection(collection: Collection) -> CollectionStatus:
-    points = collection.count()
-    if not isinstance(collection, LocalCollection):
-        return CollectionStatus(name=collection.name, points=points, bytes=None, indexes=[])
-    indexes = [
-        IndexStatus(
-            vector=index.name,
-            rows=index.rows,
-            unsealed=index.tail,
-            segments=[
-                SegmentStatus(
-                    kind=segment.kind,
-                    rows=segment.rows,
-                    dead=segment.rows - segment.live,
-                    bytes=segment.bytes,
-                    usable=segment.usable,
-                )
-                for segment in index.segments
-            ],
-        )
-        for index in collection.index_info()
-    ]
+    local = collection if isinstance(collection, LocalCollection) else None
     return CollectionStatus(
-        name=collection.name, points=points, bytes=collection.disk_bytes(), indexes=indexes
+        name=collection.name,
+        points=collection.count(),
+        bytes=local.disk_bytes() if local else None,
+        indexes=indexes(collection),
     )
 
 

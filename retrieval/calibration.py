@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from encoders import Encoder, EncoderInfo
+from encoders import Encoder, EncoderInfo, require_same
 from indexer import Collection
 from retrieval.background import TEXTS, script
 from retrieval.errors import InvalidQuery
@@ -61,8 +61,12 @@ class Calibration(BaseModel):
 
 
 def calibrate(collection: Collection, encoder: Encoder) -> Calibration:
-    """Search for every background text with each vector; raises `InvalidQuery` without points."""
+    """Search for every background text with each vector.
+
+    Raises `InvalidQuery` without points, `EncoderMismatch` where another encoder made them.
+    """
     info, schema = encoder.info, collection.schema
+    require_same(schema.fingerprint, info.fingerprint, f"collection {collection.name!r}")
     rows = encoder.encode_texts(TEXTS)
     vectors = {}
     for name in (name for name in schema.vectors if name in info.vectors):

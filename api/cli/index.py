@@ -11,11 +11,11 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from api import indexes
 from api.cli.options import CollectionName, Data, Device, EncoderName, installation
 from api.installation import Installation
 from api.local import local, local_store
-from indexer import Collection, LocalCollection, VectorIndex
-from retrieval import Calibration
+from indexer import Collection
 
 index = typer.Typer(
     help="Look after collections: check, shrink, back up, move.", no_args_is_help=True
@@ -29,8 +29,7 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 def info(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
     """Say what a collection holds and what it costs."""
     with _opened(data, collection) as (polylens, opened):
-        known = polylens.calibrations.get(opened)
-        _tell(_describe(opened) | {"relevance": _relevance(known)}, as_json=as_json)
+        _tell(indexes.report(polylens, opened).model_dump(mode="json"), as_json=as_json)
 
 
 @index.command()
@@ -42,14 +41,11 @@ def calibrate(
     as_json: Json = False,
 ) -> None:
     """Learn what scores mean here, from texts that no picture answers; again when it has grown."""
-    from retrieval import calibrate as run
-
     flags: dict[str, Any] = {"data": data, "collection": collection, "encoder": encoder}
     with installation(needs=frozenset({"text"}), device=device, **flags) as polylens:
         opened = polylens.store.open(polylens.settings.collection)
-        found = run(opened, polylens.encoder(opened))
-        polylens.calibrations.put(opened, found)
-        _tell({"collection": opened.name, "relevance": _relevance(found)}, as_json=as_json)
+        found = indexes.calibrate(polylens, opened).model_dump(mode="json")
+        _tell({"collection": opened.name, "relevance": found}, as_json=as_json)
 
 
 @index.command()
@@ -71,9 +67,9 @@ def compact(data: Data = None, collection: CollectionName = None, as_json: Json 
 @index.command()
 def build(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
     """Build the approximate index of all vectors now, which otherwise happens by and by."""
-    with _opened(data, collection) as (_, opened):
+    with _opened(data, collection) as (polylens, opened):
         local(opened).seal()
-        _tell(_describe(opened), as_json=as_json)
+        _tell(indexes.report(polylens, opened).model_dump(mode="json"), as_json=as_json)
 
 
 @index.command()
@@ -203,56 +199,6 @@ def _opened(data: Path | None, collection: str | None) -> Iterator[tuple[Install
         yield polylens, polylens.store.open(polylens.settings.collection)
 
 
-def _describe(collection: Collection) -> dict[str, Any]:
-    schema = collection.schema
-    described = {
-        "collection": collection.name,
-        "points": collection.count(),
-        "vectors": dict(schema.vectors),
-        "encoder": schema.encoder,
-    }
-    if isinstance(collection, LocalCollection):
-        described["disk"] = asdict(collection.usage())
-        described["index"] = [_index(one) for one in collection.index_info()]
-    return described
-
-
-def _relevance(known: Calibration | None) -> dict[str, Any] | str:
-    """How it was fitted, and from which score on a hit is a good match, by vector name."""
-    if known is None:
-        return "not calibrated"
-    return {
-        "points": known.points,
-        "texts": known.texts,
-        "fitted": f"{known.fitted:%Y-%m-%d %H:%M}",
-        "good": {name: round(one.relevance("").centre, 4) for name, one in known.vectors.items()},
-    }
-
-
-def _index(one: VectorIndex) -> dict[str, Any]:
-    """What is sealed of a vector name, and the recall that each segment was measured to have."""
-    return {
-        "vector": one.name,
-        "rows": one.rows,
-        "exact": one.tail,
-        "segments": [
-            {
-                "kind": segment.kind,
-                "rows": segment.rows,
-                "dead": segment.rows - segment.live,
-                "bytes": segment.bytes,
-                "usable": segment.usable,
-                "text_queries": segment.calibration.text,
-                "recall": {
-                    str(limit): round(max(level.recall() for level in levels), 4)
-                    for limit, levels in segment.calibration.tiers.items()
-                },
-            }
-            for segment in one.segments
-        ],
-    }
-
-
 def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
     """A line for each field, or all as JSON."""
     if as_json:
@@ -264,6 +210,8 @@ def _tell(found: Mapping[str, Any], *, as_json: bool) -> None:
 
 
 def _words(value: object) -> str:
+    if value is None:
+        return "none"
     if isinstance(value, list):
         return "; ".join(map(_words, value)) or "none"
     if isinstance(value, Mapping):

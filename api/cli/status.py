@@ -9,7 +9,7 @@ from rich.markup import escape
 from api.cli.options import Data, More, Url, client_key, settings
 
 if TYPE_CHECKING:
-    from api.schemas.status import IndexStatus
+    from api.schemas.indexes import IndexStatus
 
 
 def status(

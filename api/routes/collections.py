@@ -5,7 +5,7 @@ from typing import get_args
 
 from fastapi import APIRouter, Response
 
-from api import retention
+from api import indexes, retention
 from api.fields import fields
 from api.refusals import refusals
 from api.routes.points import Kinds, of_kinds
@@ -16,6 +16,7 @@ from api.schemas.collections import (
     FieldList,
     NewCollection,
 )
+from api.schemas.indexes import IndexReport
 from api.security import requires
 from api.service import Service, ServiceDep
 from indexer import Collection, Filter, IndexerError, Store, UnknownCollection
@@ -54,6 +55,12 @@ async def list_fields(name: str, service: ServiceDep, kind: Kinds = None) -> Fie
     Of a large collection a sample is looked at.
     """
     return await service.queries(lambda: fields(service.open(name), of_kinds(kind)))
+
+
+@router.get("/{name}/index")
+async def describe_index(name: str, service: ServiceDep) -> IndexReport:
+    """What a collection costs, how it is indexed, and what its scores were fitted to mean."""
+    return await service.queries(lambda: indexes.report(service.installation, service.open(name)))
 
 
 @router.delete("/{name}", status_code=204, dependencies=[requires("admin")])

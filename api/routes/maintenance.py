@@ -1,14 +1,16 @@
-"""`/v1/collections/{name}/compact`, `/verify`, `/migrate` and `/backfill`."""
+"""`/v1/collections/{name}/build`, `/calibrate`, `/compact`, `/verify`, `/migrate`, `/backfill`."""
 
 from contextlib import closing
 from dataclasses import asdict
 
 from fastapi import APIRouter, Response
 
+from api import indexes
 from api.ingested import Ingested
 from api.local import local
 from api.orders import Order
 from api.problems import Refusal
+from api.schemas.indexes import IndexReport, Relevance
 from api.schemas.jobs import JobOut
 from api.schemas.maintenance import Compaction, Migration, MigrationRequest, Verification
 from api.security import requires
@@ -19,6 +21,20 @@ from indexer.migrate import migrate
 router = APIRouter(
     prefix="/v1/collections/{name}", tags=["maintenance"], dependencies=[requires("admin")]
 )
+
+
+@router.post("/build")
+async def build_index(name: str, service: ServiceDep) -> IndexReport:
+    """Build the approximate index of all vectors now, which otherwise happens by and by."""
+    return await service.maintenance(_build, service, name)
+
+
+@router.post("/calibrate")
+async def calibrate_collection(name: str, service: ServiceDep) -> Relevance:
+    """Learn what scores mean here, from texts that no picture answers; again when it has grown."""
+    return await service.maintenance(
+        lambda: indexes.calibrate(service.installation, service.open(name))
+    )
 
 
 @router.post("/compact")
@@ -52,6 +68,12 @@ async def backfill_collection(name: str, service: ServiceDep, response: Response
     service.runner.wake()
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
+
+
+def _build(service: Service, name: str) -> IndexReport:
+    collection = local(service.open(name))
+    collection.seal()
+    return indexes.report(service.installation, collection)
 
 
 def _compact(service: Service, name: str) -> Compaction:

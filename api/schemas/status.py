@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, Field
 
+from api.schemas.indexes import IndexStatus
+
 
 class EncoderStatus(BaseModel):
     """An encoder that was loaded."""
@@ -10,25 +12,6 @@ class EncoderStatus(BaseModel):
     description: str
     waiting: int = Field(description="Texts and images in its queue.")
     workers_replaced: int = Field(description="Threads or processes of it that died.")
-
-
-class SegmentStatus(BaseModel):
-    """A sealed part of an index."""
-
-    kind: str
-    rows: int
-    dead: int = Field(description="Of these, points that were deleted or replaced since.")
-    bytes: int
-    usable: bool = Field(description="False for one that is damaged and will be built anew.")
-
-
-class IndexStatus(BaseModel):
-    """The index of one vector name."""
-
-    vector: str
-    rows: int
-    unsealed: int = Field(description="Rows in no segment, which every search looks at.")
-    segments: list[SegmentStatus]
 
 
 class CollectionStatus(BaseModel):

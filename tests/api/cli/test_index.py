@@ -35,7 +35,7 @@ def test_info_for_people_and_for_programs(filled: Run) -> None:
 def test_build_seals_what_there_is_and_info_tells(filled: Run) -> None:
     built = told(filled, "build")
     [index] = built["index"]
-    assert (index["vector"], index["rows"], index["exact"]) == ("default", 6, 0)
+    assert (index["vector"], index["rows"], index["unsealed"]) == ("default", 6, 0)
     [segment] = index["segments"]
     assert (segment["rows"], segment["dead"], segment["usable"]) == (6, 0, True)
     assert all(recall >= 0.98 for recall in segment["recall"].values())
@@ -165,7 +165,7 @@ def test_a_collection_moves_to_a_server_and_back(
 
 
 def test_calibrate_is_kept_shown_and_used(filled: Run) -> None:
-    assert told(filled, "info")["relevance"] == "not calibrated"
+    assert told(filled, "info")["relevance"] is None
     fitted = told(filled, "calibrate")["relevance"]
     assert fitted["points"] == 6
     assert told(filled, "info")["relevance"] == fitted

@@ -113,6 +113,51 @@ def test_only_snapshots_are_served(filled: Served) -> None:
     refused(client.post("/v1/snapshots/x/restore", json={"nam": "y"}), 422, "invalid-request")
 
 
+def test_an_index_is_built_and_told_of(filled: Served, qdrant: Loopback, tmp_path: Path) -> None:
+    client = filled.client
+    before = client.get(f"{HERE}/index").json()
+    assert (before["collection"], before["points"], before["vectors"]) == (
+        "default",
+        3,
+        {"default": 48},
+    )
+    assert before["disk"]["vectors"] > 3 * 48 * 4
+    assert (before["index"][0]["unsealed"], before["index"][0]["segments"]) == (3, [])
+    built = client.post(f"{HERE}/build")
+    assert built.status_code == 200, built.text
+    [index] = built.json()["index"]
+    assert (index["vector"], index["rows"], index["unsealed"]) == ("default", 3, 0)
+    assert all(recall >= 0.98 for recall in index["segments"][0]["recall"].values())
+    assert client.get(f"{HERE}/index").json() == built.json()
+    assert client.get("/v1/status").json()["collections"][0]["indexes"] == [index]
+    assert found(client, "default") == "red.png"
+    for method, path in (("GET", "index"), ("POST", "build")):
+        answer = client.request(method, f"/v1/collections/none/{path}")
+        refused(answer, 404, "unknown-collection")
+    with serving(tmp_path / "second", qdrant_url=qdrant.url) as served:
+        served.installation.create("default")
+        refused(served.client.post(f"{HERE}/build"), 409, "unsupported")
+        there = served.client.get(f"{HERE}/index").json()
+        assert (there["points"], there["disk"], there["index"]) == (0, None, [])
+
+
+def test_scores_are_calibrated(filled: Served) -> None:
+    client = filled.client
+    assert client.get(f"{HERE}/index").json()["relevance"] is None
+    fitted = client.post(f"{HERE}/calibrate")
+    assert fitted.status_code == 200, fitted.text
+    assert (fitted.json()["points"], list(fitted.json()["good"])) == (3, ["default"])
+    assert client.get(f"{HERE}/index").json()["relevance"] == fitted.json()
+    link = "q=red&explain=true"
+    stages = client.get(f"{HERE}/search", params=link).json()["stages"]
+    assert any("background texts over 3 points" in stage["note"] for stage in stages)
+    client.post("/v1/collections", json={"name": "empty"}).raise_for_status()
+    refused(client.post("/v1/collections/empty/calibrate"), 422, "invalid-query")
+    other = Schema({"default": 48}, "other", {"text": "0", "image": "0"})
+    filled.installation.store.create("other", other)
+    refused(client.post("/v1/collections/other/calibrate"), 409, "encoder-mismatch")
+
+
 def test_room_is_given_back(filled: Served) -> None:
     client = filled.client
     [collection] = [filled.installation.store.open("default")]
@@ -191,7 +236,10 @@ def test_lifecycle_needs_the_scope_admin(tmp_path: Path) -> None:
     keys = Keys([], tmp_path)
     writer = {"authorization": f"Bearer {keys.add('writer', 'write')}"}
     with serving(tmp_path) as served:
-        for path in ("exports", "import", "migrate", "backfill", "compact", "snapshots"):
+        for path in (
+            *("exports", "import", "migrate", "backfill", "compact", "snapshots", "build"),
+            "calibrate",
+        ):
             answer = served.client.post(f"{HERE}/{path}", headers=writer, json={})
             refused(answer, 403, "key-may-not")
         for method, path in (("GET", ""), ("POST", ""), ("DELETE", "/x"), ("GET", f"/x/{POINTS}")):
