@@ -2,7 +2,7 @@
 
 
 class ServiceError(Exception):
-    """The service refused or failed; `status` is 0 where it could not be reached."""
+    """The service refused or failed; `status` is 0 where it did not answer."""
 
     def __init__(self, status: int, detail: str) -> None:
         super().__init__(detail)

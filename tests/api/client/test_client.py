@@ -2,7 +2,9 @@
 
 import asyncio
 import base64
+import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from threading import Thread
@@ -156,3 +158,29 @@ def test_a_busy_service_is_asked_again() -> None:
         server.shutdown()
         thread.join()
     assert Busy.asked == 3
+
+
+def test_what_may_have_been_done_is_not_asked_for_again() -> None:
+    """A connection that breaks off after the request says nothing of what became of it."""
+    heard: list[bytes] = []
+
+    def hang_up(listening: socket.socket) -> None:
+        with suppress(OSError):  # once it listens no longer
+            while True:
+                connection, _ = listening.accept()
+                with connection:
+                    heard.append(connection.recv(4096))
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        thread = Thread(target=hang_up, args=(listening,))
+        thread.start()
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        with Client(url, patience=1) as client:
+            with pytest.raises(ServiceError, match="before you ask again"):
+                client.create_snapshot("default")
+            assert len(heard) == 1
+            with pytest.raises(ServiceError, match="cannot be reached"):
+                client.snapshots()
+            assert len(heard) > 2
+        listening.shutdown(socket.SHUT_RDWR)
+        thread.join()
