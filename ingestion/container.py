@@ -1,8 +1,10 @@
 """Opening and decoding a video file with PyAV."""
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from fractions import Fraction
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ EXACT = 1e-3  # seconds within which times are the same
 LOOK_BACK = (0.0, 2.0, 10.0)  # seconds before a time to seek to, in turn, until it is reached
 
 RGBFrame = NDArray[np.uint8]
+Times = NDArray[np.float64]
 Opened = tuple[Any, Any]
 """PyAV's container and its first stream of moving pictures."""
 
@@ -36,6 +39,10 @@ class Clock:
         if self.rate is not None:
             return number / self.rate
         return None if frame.pts is None else float(frame.pts * frame.time_base) - self.start
+
+    def stamp(self, time: float, tick: Fraction) -> int:
+        """The stamp of the frame at `time`, in ticks of so many seconds; the inverse of `time`."""
+        return round((time + self.start) / float(tick))
 
 
 @contextmanager
@@ -98,6 +105,61 @@ def decoded_from(video: Opened, clock: Clock, seconds: float) -> Iterator[tuple[
         if first and first[0][0] <= seconds + EXACT:
             break
     return frames
+
+
+def decoded_only(
+    video: Opened, clock: Clock, times: Sequence[float], keys: Times, *, seeks: bool
+) -> Iterator[tuple[float, Any]]:
+    """As `decoded`, the frames of these times alone; what cannot be decoded raises FFmpeg's error.
+
+    Of each group of pictures, which begin at `keys` (ascending), what follows the last frame wanted
+    is not decoded, nor are, where the coding tells them, frames that no other one refers to. With
+    `seeks` it begins at the first group wanted.
+    """
+    container, stream = video
+    groups: dict[int, set[int]] = defaultdict(set)
+    for time, key in zip(times, keys[np.searchsorted(keys, times, "right") - 1], strict=True):
+        groups[clock.stamp(key, stream.time_base)].add(clock.stamp(time, stream.time_base))
+    wanted = set[int]().union(*groups.values())
+    if seeks:
+        container.seek(min(groups), stream=stream)
+    for frame in _decoded_groups(video, groups):
+        frame.time_base = stream.time_base  # the last ones of a group come without
+        shown = clock.time(0, frame)
+        if frame.pts in wanted and shown is not None:
+            yield shown, frame
+
+
+def _decoded_groups(video: Opened, groups: dict[int, set[int]]) -> Iterator[Any]:
+    """The frames awaited of each group, by the stamp of its first, and those on the way to them."""
+    container, stream = video
+    codec = stream.codec_context
+    spare = "NONREF" if _tells_spare_frames(codec) else "DEFAULT"
+    awaited: set[int] = set()
+    for packet in container.demux(stream):
+        beat()
+        if packet.is_keyframe:
+            awaited = groups.pop(packet.pts, set())
+        if awaited:
+            codec.skip_frame = "DEFAULT" if packet.pts in awaited else spare
+            yield from codec.decode(packet)
+            awaited.discard(packet.pts)
+            if not awaited:
+                yield from codec.decode(None)
+                codec.flush_buffers()
+        elif not groups:
+            return
+
+
+def _tells_spare_frames(codec: Any) -> bool:  # noqa: ANN401
+    """Whether it is marked, and heeded by the decoder, that no other frame refers to one.
+
+    HEVC marks what none of the same temporal layer refers to, which is the same if there is one.
+    """
+    if codec.name == "hevc":
+        header = codec.extradata or b""  # ISO/IEC 14496-15, 8.3.3.1: of version 1, as in MP4
+        return len(header) > 21 and header[0] == 1 and header[21] >> 3 & 7 == 1
+    return bool(codec.name == "h264")
 
 
 def upright(frame: Any) -> RGBFrame:  # noqa: ANN401

@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ingestion.container import Clock, Opened, opened
+from ingestion.container import Clock, Opened, Times, opened
 from ingestion.errors import MediaError
 from ingestion.film import film_payload
 from ingestion.formats import HEAD_BYTES, MATROSKA, MP4, sniff
 from ingestion.heartbeat import beat
 from ingestion.options import Limits
 
-Times = NDArray[np.float64]
 WELL_INDEXED = (MP4, MATROSKA)
 AHEAD_BYTES = 256 << 20  # decord decodes ahead of its reader, in the end the whole video
 LONGEST_GAP = 60.0  # seconds a frame is shown, on average: far beyond it decord aborts
@@ -30,7 +28,7 @@ class Timeline:
     `promised` is the duration that the header claims, 0 where it does not. `clock` tells the same
     times while decoding. `exact`: from a key frame on, stamps and counting tell any frame after it.
     `regular`: besides, all frames together are small enough for a reader that runs ahead.
-    `keyframes`: only those have times here.
+    `keyframes`: only those have times here. `keys` are the times of all key frames.
     """
 
     times: Times
@@ -40,6 +38,7 @@ class Timeline:
     exact: bool
     regular: bool
     keyframes: bool = False
+    keys: Times = field(default_factory=lambda: np.zeros(0))
     facts: Mapping[str, Any] = field(default_factory=dict)
     """What the container says of the film, see `film_payload`."""
 
@@ -68,13 +67,13 @@ class Timeline:
         # decord makes room for as many frames as the header claims, and aborts where it cannot.
         honest = frames <= len(packets.stamps) and times[-1] <= LONGEST_GAP * len(times)
         small = len(times) * frame_bytes <= AHEAD_BYTES
-        exact = not counted and not packets.odd and is_well_indexed(path)
+        keys = np.unique(packets.keys) * tick - clock.start
+        exact = bool(not counted and not packets.odd and len(keys) and is_well_indexed(path))
         duration = round(float(times[-1]) + gap, 3)
-        if keyframes and not counted and packets.keys:
-            keys = np.unique(packets.keys) * tick - clock.start
-            return cls(keys, duration, promised, clock, exact, False, True, facts)
+        if keyframes and not counted and len(keys):
+            return cls(keys, duration, promised, clock, exact, False, True, keys, facts)
         regular = bool(honest and small and exact)
-        return cls(times, duration, promised, clock, exact, regular, facts=facts)
+        return cls(times, duration, promised, clock, exact, regular, keys=keys, facts=facts)
 
     def shown_at(self, time: float) -> int:
         """The number of the frame on screen at `time`."""

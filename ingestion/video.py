@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,7 +10,15 @@ from typing import Any, Protocol
 import numpy as np
 from PIL import Image
 
-from ingestion.container import EXACT, Clock, RGBFrame, decoded_from, opened, upright
+from ingestion.container import (
+    EXACT,
+    Clock,
+    RGBFrame,
+    decoded_from,
+    decoded_only,
+    opened,
+    upright,
+)
 from ingestion.errors import MediaError
 from ingestion.options import Limits
 from ingestion.timeline import Timeline, is_well_indexed
@@ -130,6 +139,43 @@ class DecordReader:
             yield Shot(at, float(self._timeline.times[number]), image)
 
 
+class SparseReader:
+    """Reads through PyAV, and decodes little but the frames wanted: see `decoded_only`.
+
+    The timeline must be exact. What it reads is what `AvReader` does.
+    """
+
+    def __init__(self, path: Path, timeline: Timeline) -> None:
+        self._path = path
+        self._timeline = timeline
+
+    def shots(self, times: Sequence[float]) -> Iterator[Shot]:
+        """See `Reader`; raises `Unreadable` at a frame that does not come as it should."""
+        import av
+
+        timeline, done = self._timeline, 0
+        wanted = [float(timeline.times[timeline.shown_at(time)]) for time in times]
+        with opened(self._path) as video:
+            try:
+                for start, end in _runs(wanted, JUMP):
+                    frames = decoded_only(
+                        video,
+                        timeline.clock,
+                        wanted[start:end],
+                        timeline.keys,
+                        seeks=wanted[start] > JUMP,
+                    )
+                    for shot in _matching(frames, wanted, start, end):
+                        if shot.at != done or shot.time > wanted[done] + EXACT:
+                            raise Unreadable
+                        done += 1
+                        yield shot
+            except av.FFmpegError as error:
+                raise Unreadable from error
+        if done < len(wanted):
+            raise Unreadable
+
+
 class AvReader:
     """Reads through PyAV, in one go but for gaps worth a jump; steps over what is damaged."""
 
@@ -179,12 +225,10 @@ def _matching(
 
 
 def _reader(path: Path, timeline: Timeline) -> Reader:
-    if not timeline.regular:
-        return AvReader(path, timeline)
-    try:
-        return DecordReader(path, timeline)
-    except Unreadable:
-        return AvReader(path, timeline)
+    if timeline.regular:
+        with suppress(Unreadable):
+            return DecordReader(path, timeline)
+    return SparseReader(path, timeline) if timeline.exact else AvReader(path, timeline)
 
 
 def _seek(path: Path, seconds: float) -> Any:  # noqa: ANN401

@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 
 from ingestion import VideoOptions
-from ingestion.container import Clock
+from ingestion.container import Clock, Times
 from ingestion.messages import WHOLE
 from ingestion.segments import Gate, Sample, Span, samples, spans, uniform
-from ingestion.timeline import Timeline, Times
+from ingestion.timeline import Timeline
 from tests import media
 
 OPTIONS = VideoOptions()

@@ -3,9 +3,11 @@ import os
 import threading
 import tracemalloc
 from collections import defaultdict
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +19,7 @@ from ingestion.options import VideoOptions
 from ingestion.segments import Clip
 from ingestion.shots import cuts
 from ingestion.timeline import Timeline
-from ingestion.video import AvReader, DecordReader, Unreadable, Video
+from ingestion.video import AvReader, DecordReader, SparseReader, Unreadable, Video
 from tests import media
 
 FPS = 15
@@ -94,6 +96,95 @@ def test_both_readers_see_the_same(tmp_path: Path) -> None:
         assert np.abs(left.image.astype(int) - right.image).mean() < 3
 
 
+EXACT = {
+    "h264": (".mp4", "libx264", {}),
+    "h264 in matroska": (".mkv", "libx264", {"bf": "4", "b-pyramid": "strict"}),
+    "h264 without b": (".mov", "libx264", {"bf": "0"}),
+    "h264 of fields": (".mp4", "libx264", {"flags": "+ildct+ilme"}),
+    "hevc": (".mp4", "libx265", {"x265-params": "open-gop=0:log-level=none"}),
+    "hevc of two layers": (
+        ".mkv", "libx265", {"x265-params": "open-gop=0:temporal-layers=2:log-level=none"},
+    ),
+    "vp9": (".webm", "libvpx-vp9", {"deadline": "realtime", "cpu-used": "8"}),
+    "av1": (".mkv", "libsvtav1", {}),
+    "mpeg4": (".mp4", "mpeg4", {}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("coding", EXACT)
+def test_decoding_little_gives_the_same_frames(tmp_path: Path, coding: str) -> None:
+    suffix, codec, options = EXACT[coding]
+    path = media.save_video(
+        tmp_path / f"v{suffix}", ramp(100), codec=codec, fps=25, gop=12, options=options
+    )
+    timeline = Timeline.read(path, Limits())
+    assert timeline.exact
+    every = [number / 25 for number in range(100)]
+    shown = list(AvReader(path, timeline).shots(every))
+    for asked in ([0], [99], [2, 3, 30, 31, 47, 48, 70], [5, 5, 64], range(100)):
+        shots = list(SparseReader(path, timeline).shots([every[number] for number in asked]))
+        assert [(shot.at, shot.time) for shot in shots] == [
+            (at, shown[number].time) for at, number in enumerate(asked)
+        ]
+        for shot, number in zip(shots, asked, strict=True):
+            assert (shot.image == shown[number].image).all()
+
+
+def test_what_no_frame_wanted_needs_is_not_decoded(tmp_path: Path) -> None:
+    evenly = {"sc_threshold": "0"}
+    path = media.save_video(tmp_path / "v.mp4", ramp(100), fps=25, gop=25, options=evenly)
+    timeline = Timeline.read(path, Limits())
+    asked = [0.2, 0.6, 2.2]
+    before = list(SparseReader(path, timeline).shots(asked))
+    spoil(path, lambda seconds: 0.8 <= seconds < 2 or seconds >= 2.4)
+    after = list(SparseReader(path, timeline).shots(asked))
+    assert [shot.time for shot in after] == asked
+    assert all((old.image == new.image).all() for old, new in zip(before, after, strict=True))
+
+
+def test_spare_frames_are_not_decoded(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", ramp(100), fps=25, gop=100, options={"bf": "3"})
+    timeline = Timeline.read(path, Limits())
+    before = list(SparseReader(path, timeline).shots([0.0, 3.88]))
+    assert spoil(path, lambda seconds: round(seconds, 2) != 3.88, spare=True) > 20
+    after = list(SparseReader(path, timeline).shots([0.0, 3.88]))
+    assert all((old.image == new.image).all() for old, new in zip(before, after, strict=True))
+
+
+def spoil(path: Path, where: Callable[[float], bool], *, spare: bool = False) -> int:
+    """Overwrite the slices of H.264 at these seconds, or only those that no frame refers to."""
+    data, count = bytearray(path.read_bytes()), 0
+    with av.open(str(path)) as container:
+        for packet in container.demux(video=0):
+            if not packet.size or not where(float(packet.pts * packet.time_base)):
+                continue
+            at = packet.pos
+            while at < packet.pos + packet.size:
+                size, header = int.from_bytes(data[at : at + 4], "big"), data[at + 4]
+                if not spare or header == 1:  # nal_ref_idc is 0, nal_unit_type 1
+                    data[at + 5 : at + 4 + size] = bytes(size - 1)
+                    count += 1
+                at += 4 + size
+    path.write_bytes(data)
+    return count
+
+
+def test_the_other_reader_goes_on_at_damage(tmp_path: Path) -> None:
+    path = media.save_video(tmp_path / "v.mp4", ramp(100), fps=25, gop=25)
+    timeline = Timeline.read(path, Limits())
+    spoil(path, lambda seconds: 1 <= seconds < 2)
+    asked = [0.2, 1.2, 1.6, 3.2]
+    with pytest.raises(Unreadable):
+        list(SparseReader(path, timeline).shots(asked))
+    video = Video(path)
+    video._reader = SparseReader(path, timeline)
+    shots, others = list(video.shots(asked)), list(AvReader(path, timeline).shots(asked))
+    assert len(shots) < len(asked)
+    assert [shot.at for shot in shots] == [shot.at for shot in others]
+    assert all((one.image == other.image).all() for one, other in zip(shots, others, strict=True))
+    assert video.damage()
+
+
 @pytest.mark.parametrize("suffix", [".mp4", ".mkv"])
 def test_a_variable_frame_rate_keeps_its_times(tmp_path: Path, suffix: str) -> None:
     times_ms = [*range(0, 1000, 40), *range(1000, 9000, 400)]
@@ -119,7 +210,7 @@ def test_time_counts_from_the_first_frame(tmp_path: Path) -> None:
     assert colour(read_frame(path, 1.1)) == BLUE
 
 
-@pytest.mark.parametrize("reader", [DecordReader, AvReader])
+@pytest.mark.parametrize("reader", [DecordReader, SparseReader, AvReader])
 def test_a_turned_video_is_upright(tmp_path: Path, reader: type[AvReader]) -> None:
     shot = np.zeros((120, 160, 3), np.uint8)
     shot[:, :80] = RED
@@ -316,10 +407,11 @@ def test_containers_that_do_not_tell_times_show_all_frames(tmp_path: Path) -> No
     assert len(Video(path, keyframes=True).timeline.times) == 50
 
 
-def test_far_frames_are_reached_by_a_jump(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", [SparseReader, AvReader])
+def test_far_frames_are_reached_by_a_jump(tmp_path: Path, kind: type[AvReader]) -> None:
     path = media.save_video(tmp_path / "v.mp4", ramp(120), fps=1, gop=10)
     timeline = Timeline.read(path, Limits())
-    reader = AvReader(path, timeline)
+    reader = kind(path, timeline)
     asked = [3.2, 47.5, 48.5, 49.5, 119.9]
     shots = list(reader.shots(asked))
     assert [shot.at for shot in shots] == list(range(5))
