@@ -1,5 +1,8 @@
 """Pixels against the reference's three protocols."""
 
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 
 import numpy as np
@@ -8,7 +11,7 @@ import torch
 from PIL import Image
 
 from encoders import InvalidInput
-from encoders.internvl.transforms import Transform, crop, normalise, processor_crop, squash
+from encoders.internvl.transforms import Square, Transform, crop, normalise, processor_crop, squash
 from tests.encoders.internvl.tiny import Arrays
 
 PROTOCOLS = {
@@ -50,3 +53,13 @@ def test_an_odd_margin_is_rounded_or_floored(axis: int) -> None:
     noise = Image.fromarray(np.random.default_rng(1).integers(0, 256, shape, dtype=np.uint8))
     rounded, floored = np.asarray(crop(noise, 224)), np.asarray(processor_crop(noise, 224))
     np.testing.assert_array_equal(np.delete(rounded, -1, axis), np.delete(floored, 0, axis))
+
+
+def test_a_process_that_only_resizes_imports_no_torch() -> None:
+    script = (
+        "import pickle, sys, numpy\n"
+        f"square = pickle.loads({pickle.dumps(Square(56))!r})\n"
+        "assert square(numpy.zeros((90, 80, 3), numpy.uint8), 'frame').shape == (56, 56, 3)\n"
+        "assert not {'torch', 'transformers'} & sys.modules.keys()\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)
