@@ -9,24 +9,24 @@ from api.retention import remove_thumbnails, remove_upload
 from api.schemas.points import PayloadPatch, PointSelection
 from indexer import Collection, Filter, LedgerRow, Record
 from ingestion import forget
-
-KEPT = frozenset(
-    {"kind", "name", "folder", "size", "mtime_ns", "content_hash", "start", "end", "frame"}
-)
-"""Payload keys that the service itself relies on."""
+from ingestion.payloads import KEPT
 
 
 def patch(collection: Collection, point: UUID, change: PayloadPatch) -> Record:
     """The record after its payload was changed. Raises `Refusal`, `InvalidPoint`."""
-    if kept := sorted(KEPT & {*change.set, *change.delete}):
-        raise Refusal(422, "kept-key", f"the payload key {kept[0]!r} belongs to ingestion")
-    touched = collection.set_payload([point], change.set) if change.set else None
+    before = _record(collection, point)
+    kept = KEPT | {"text"} if before.payload.get("kind") == "text" else KEPT
+    if refused := sorted(kept & {*change.set, *change.delete}):
+        raise Refusal(
+            422,
+            "kept-key",
+            f"the payload key {refused[0]!r} says what the file itself does: take another key",
+        )
+    if change.set:
+        collection.set_payload([point], change.set)
     if change.delete:
-        touched = collection.delete_payload([point], change.delete)
-    records = collection.get([point])
-    if touched == 0 or not records:
-        raise Refusal(404, "unknown-point", f"collection {collection.name} has no point {point}")
-    return records[0]
+        collection.delete_payload([point], change.delete)
+    return _record(collection, point)
 
 
 def delete_points(collection: Collection, selection: PointSelection) -> int:
@@ -56,6 +56,13 @@ def find_asset(collection: Collection, asset: str) -> LedgerRow:
     if row is None:
         raise Refusal(404, "unknown-asset", f"collection {collection.name} has no asset {asset!r}")
     return row
+
+
+def _record(collection: Collection, point: UUID) -> Record:
+    records = collection.get([point])
+    if not records:
+        raise Refusal(404, "unknown-point", f"collection {collection.name} has no point {point}")
+    return records[0]
 
 
 def _points(collection: Collection, asset: str) -> set[str]:

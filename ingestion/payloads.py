@@ -18,6 +18,8 @@ DUPLICATE_OF = "duplicate_of"
 
 OURS = (OF_FILES | OF_MEDIA | {DUPLICATE_OF}) - {"taken", "camera", "location", "name", "folder"}
 """What no source may say otherwise."""
+KEPT = OURS | {"name", "folder"}
+"""What nobody may change once it is stored."""
 TITLE = 80  # letters of a text that stand for its name
 
 

@@ -198,11 +198,11 @@ def _stored(
             start = {"start": record.payload["start"]} if "start" in record.payload else {}
             _show({"file": name, "point": str(record.id), **start}, guesses, as_json=as_json)
         return
-    from ingestion.payloads import OURS
+    from ingestion.payloads import KEPT
 
     if not key.strip():
         raise InvalidQuery("--store takes the name of a payload key, e.g. tags")
-    if key in OURS:
+    if key in KEPT:
         raise InvalidQuery(f"--store {key}: that is what the file itself says; take another key")
     counts = Counter(tag_points(collection, found, key))
     if as_json:

@@ -49,9 +49,13 @@ def test_a_payload_is_patched_and_filtered_on(filled: Served) -> None:
 
 def test_what_ingestion_wrote_stays(filled: Served) -> None:
     red = named(filled.client, "red.jpg")
-    for change in ({"set": {"content_hash": "0"}}, {"delete": ["name"]}):
-        answer = filled.client.patch(f"{POINTS}/{red['id']}", json=change)
-        refused(answer, 422, "kept-key")
+    written = [key for key in red["payload"] if key != "taken"]  # type: ignore[attr-defined]
+    assert len(written) > 8
+    for key in (*written, "start", "duration", "duplicate_of"):
+        for change in ({"set": {key: "x", "album": "y"}}, {"delete": ["album", key]}):
+            answer = filled.client.patch(f"{POINTS}/{red['id']}", json=change)
+            assert repr(key) in refused(answer, 422, "kept-key")
+    assert named(filled.client, "red.jpg") == red
     assert filled.client.patch(f"{POINTS}/{red['id']}", json={}).status_code == 422
     missing = filled.client.patch(f"{POINTS}/{uuid4()}", json={"set": {"a": 1}})
     refused(missing, 404, "unknown-point")
