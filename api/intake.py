@@ -12,14 +12,13 @@ from api.media import Originals, kept_hash
 from api.orders import Order
 from api.problems import Refusal
 from api.retention import remove_upload
-from api.schemas.assets import UploadItem, UploadReport
+from api.schemas.assets import TextItem, UploadItem, UploadReport
+from api.texts import text_item
 from api.uploads import Upload
 from indexer import Collection, point_id
 from ingestion import FileEvent, IngestOptions, Item, Limits, MediaError, NotMedia, ingest
 from ingestion.formats import HEAD_BYTES, Format, identify
-from ingestion.items import text_asset
 from ingestion.payloads import title
-from ingestion.sidecars import MAX_TEXT
 from ingestion.sources import TEXTS
 
 
@@ -52,18 +51,25 @@ class Intake:
         ]
         return UploadReport(items=items, job=job)
 
-    def take_texts(self, collection: Collection, texts: Sequence[str]) -> UploadReport:
+    def take_texts(self, collection: Collection, texts: Sequence[TextItem]) -> UploadReport:
         """Make texts searchable, each a point of its own; one outcome for each, in their order.
 
         A bad one fails alone. Raises `TowerMissing` where the encoder takes no texts.
         """
-        items = [_text(text.strip()) for text in texts]
-        options = replace(self._options, needs=TEXTS)
-        events = self._events(collection, {item.asset: item for item in items}, options)
+        items: dict[str, Item] = {}
+        looks = [_look_at(text, items) for text in texts]
+        before = collection.ledger.get(list(items))
+        events = self._events(collection, items, replace(self._options, needs=TEXTS))
+        for asset, row in before.items():  # an upload that a text took the place of
+            old = kept_hash(asset, row.content_hash)
+            if old and asset in events:
+                remove_upload(self._installation, old)
         return UploadReport(
             items=[
-                _outcome(collection, title(item.text), item.asset, events.get(item.asset))
-                for item in items
+                look
+                if isinstance(look, UploadItem)
+                else _outcome(collection, title(look.text), look.asset, events.get(look.asset))
+                for look in looks
             ]
         )
 
@@ -175,11 +181,15 @@ def _refused(upload: Upload, item: UploadItem) -> Refusal:
     return Refusal(422, "unreadable-media", item.reason)
 
 
-def _text(text: str) -> Item:
-    fault = "" if text else "an empty text"
-    if len(text.encode()) > MAX_TEXT:
-        fault = f"more than {MAX_TEXT >> 10} kB of text"
-    return Item(text_asset(text), text=text, fault=fault)
+def _look_at(given: TextItem, items: dict[str, Item]) -> UploadItem | Item:
+    """The outcome of a text that is no good; any other, which joins the items by its asset."""
+    try:
+        item = text_item(given)
+        if items.setdefault(item.asset, item) != item:
+            raise MediaError("what came before it in this request has the same id")
+    except MediaError as error:
+        return UploadItem(name=title(given.text), status="failed", reason=str(error))
+    return item
 
 
 def _outcome(collection: Collection, name: str, asset: str, event: FileEvent | None) -> UploadItem:

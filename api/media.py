@@ -71,6 +71,8 @@ class Originals:
 
         Raises `Gone` where it vanished or changed, and `Refusal` where it may not be served.
         """
+        if record.payload.get("kind") == "text" and not record.payload.get("mtime_ns"):
+            raise Refusal(404, "no-original", "a text has no file: its payload holds the words")
         content_hash = kept_hash(record.asset, str(record.payload.get("content_hash", "")))
         member = local_member(record.asset)
         if content_hash:
@@ -94,7 +96,7 @@ class Originals:
         for row in collection.ledger.rows("done"):
             content_hash = kept_hash(row.asset, row.content_hash)
             path = self.upload(content_hash) if content_hash else local_path(row.asset)
-            if path is not None:
+            if path is not None and row.mtime_ns:  # a text has no file, and no time
                 yield Item(row.asset, path)
 
     def _member(self, record: Record, archive: Path, name: str) -> Path:

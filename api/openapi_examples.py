@@ -17,7 +17,12 @@ RERANK = {
 REQUESTS: dict[str, Any] = {
     "POST /v1/collections": {"name": "holidays"},
     "PUT /v1/aliases/{alias}": {"collection": "holidays"},
-    "POST /v1/collections/{name}/assets": {"texts": ["a red door in the old town"]},
+    "POST /v1/collections/{name}/assets": {
+        "texts": [
+            "a red door in the old town",
+            {"text": "the sea at noon", "id": "note-7", "payload": {"album": "Lisbon"}},
+        ]
+    },
     "POST /v1/collections/{name}/jobs": {
         "sources": ["/mnt/photos/2026"],
         "exclude": ["*.tmp"],

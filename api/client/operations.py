@@ -86,8 +86,11 @@ def upload(collection: str, files: Sequence[Path]) -> Call[UploadReport]:
     return Call("POST", _ASSETS, model(UploadReport), {"name": collection}, files=files)
 
 
-def upload_texts(collection: str, texts: Sequence[str]) -> Call[UploadReport]:
-    """Add texts, each a point; each has its own outcome."""
+def upload_texts(collection: str, texts: Sequence[str | Mapping[str, Any]]) -> Call[UploadReport]:
+    """Add texts, each a point; each has its own outcome.
+
+    One with an id of your own or a payload is a mapping: `text`, `id`, `payload`.
+    """
     body = {"texts": list(texts)}
     return Call("POST", _ASSETS, model(UploadReport), {"name": collection}, json=body)
 

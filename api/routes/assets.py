@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 
 from api import edits
 from api.queries import JSON, content_kind, read_texts
-from api.schemas.assets import AssetOut, AssetPage, UploadItem, UploadReport
+from api.schemas.assets import ID, AssetOut, AssetPage, UploadItem, UploadReport
 from api.security import requires
 from api.service import ServiceDep
 from api.uploads import FILES, received, received_file
@@ -33,7 +33,6 @@ FILE = {
         "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
     }
 }
-ID = r"^[A-Za-z0-9_.-]{1,128}$"
 AssetId = Annotated[str, Path(pattern=ID, description="Of your own.", examples=["sku-4711"])]
 
 
@@ -58,7 +57,7 @@ async def upload_assets(
     """
     collection = await service.queries(service.open, name)
     if content_kind(request) == JSON:
-        texts = (await read_texts(request)).texts
+        texts = (await read_texts(request)).items
         return await service.writes(service.intake.take_texts, collection, texts)
     limits, folder = service.upload_limits, service.incoming
     async with received(request, folder, limits, service.writes) as uploads:

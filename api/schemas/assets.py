@@ -5,7 +5,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from api.schemas.base import Request
+from api.schemas.base import Payload, Request
 
 
 class AssetOut(BaseModel):
@@ -26,10 +26,31 @@ class AssetPage(BaseModel):
     next: str | None = Field(description="Give it as `after` to go on; null at the end.")
 
 
-class TextUpload(Request):
-    texts: list[str] = Field(
-        min_length=1, max_length=256, description="Each becomes a point; 64 kB at most."
+ID = r"^[A-Za-z0-9_.-]{1,128}$"
+"""Of a client's own for an asset."""
+
+
+class TextItem(Request):
+    """A text with what is to be known of it."""
+
+    text: str
+    id: str | None = Field(
+        None, pattern=ID, description="Of your own: what is under it is replaced."
     )
+    payload: Payload = Field({}, max_length=1_000, description="To filter on, and found with it.")
+
+
+class TextUpload(Request):
+    texts: list[str | TextItem] = Field(
+        min_length=1,
+        max_length=256,
+        description="Each becomes a point; 64 kB at most. Without an id the words are it.",
+    )
+
+    @property
+    def items(self) -> list[TextItem]:
+        """All of them in the longer way of writing."""
+        return [TextItem(text=one) if isinstance(one, str) else one for one in self.texts]
 
 
 class UploadItem(BaseModel):

@@ -59,8 +59,10 @@ def test_texts_are_uploaded(fresh: Served) -> None:
             return (await client.upload_texts("default", [text])).items[0].status
 
     with Client(fresh.url) as client:
-        report = client.upload_texts("default", ["a red door", ""])
-    assert [item.status for item in report.items] == ["done", "failed"]
+        note = {"text": "the sea", "id": "note-1", "payload": {"album": "Lisbon"}}
+        report = client.upload_texts("default", ["a red door", "", note])
+        assert client.asset("default", "note-1").points == 1
+    assert [item.status for item in report.items] == ["done", "failed", "done"]
     assert asyncio.run(add("a red door")) == "unchanged"
 
 

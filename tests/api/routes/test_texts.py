@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ingestion.sidecars import MAX_TEXT
+from tests.api.routes.test_jobs import ended
 from tests.api.routes.test_search import refused
 from tests.api.server import Served, serving
 from tests.encoders.internvl.tiny import TINY
@@ -13,7 +14,7 @@ ASSETS = "/v1/collections/default/assets"
 SEARCH = "/v1/collections/default/search"
 
 
-def add(served: Served, *texts: str) -> list[dict[str, Any]]:
+def add(served: Served, *texts: str | dict[str, Any]) -> list[dict[str, Any]]:
     answer = served.client.post(ASSETS, json={"texts": texts})
     assert answer.status_code == 200, answer.text
     items: list[dict[str, Any]] = answer.json()["items"]
@@ -45,6 +46,76 @@ def test_each_has_its_own_outcome(fresh: Served) -> None:
     assert (again["status"], again["point"]) == ("unchanged", items[0]["point"])
     assert [item["status"] for item in add(fresh, "")] == ["failed"]
     assert fresh.installation.store.open("default").count() == 2
+
+
+def test_a_text_has_an_id_and_a_payload(fresh: Served) -> None:
+    note = {"text": "a red door", "id": "note-1", "payload": {"album": "Lisbon", "name": "Door"}}
+    [made] = add(fresh, note)
+    assert (made["status"], made["asset"]) == ("done", "id:note-1")
+    point = f"/v1/collections/default/points/{made['point']}"
+    payload = fresh.client.get(point).json()["payload"]
+    assert (payload["album"], payload["name"], payload["text"]) == ("Lisbon", "Door", "a red door")
+    assert fresh.client.get(f"{ASSETS}/note-1").json()["points"] == 1
+    assert add(fresh, note)[0]["status"] == "unchanged"
+    changes: list[dict[str, Any]] = [{"text": "a tan door"}, {"payload": {"album": "Porto"}}]
+    for change in (*changes, {"payload": {}}):
+        [again] = add(fresh, note | change)
+        assert (again["status"], again["point"]) == ("done", made["point"])
+    assert "album" not in fresh.client.get(point).json()["payload"]
+    refused(fresh.client.patch(point, json={"set": {"text": "x"}}), 422, "kept-key")
+    assert fresh.client.patch(point, json={"set": {"album": "Faro"}}).status_code == 200
+    for what in ("original", "thumbnail"):
+        refused(fresh.client.get(f"{point}/{what}"), 404, "no-original")
+    assert fresh.client.delete(f"{ASSETS}/note-1").status_code == 204
+    assert fresh.installation.store.open("default").count() == 0
+
+
+def test_a_payload_without_an_id_is_of_the_words(fresh: Served) -> None:
+    [plain_text] = add(fresh, "a red door")
+    [said] = add(fresh, {"text": "a red door", "payload": {"stars": 5}})
+    assert (said["status"], said["asset"]) == ("done", plain_text["asset"])
+    assert add(fresh, "a red door")[0]["status"] == "unchanged"
+    starred = {"filter": {"must": [{"key": "stars", "match": {"value": 5}}]}}
+    count = fresh.client.post("/v1/collections/default/points/count", json=starred)
+    assert count.json() == {"count": 1}
+
+
+def test_payloads_and_ids_that_are_no_good_fail_alone(fresh: Served) -> None:
+    deep: dict[str, Any] = {}
+    for _ in range(70):
+        deep = {"a": deep}
+    items = add(
+        fresh,
+        {"text": "red", "id": "a"},
+        *({"text": "green", "payload": {key: 1}} for key in ("kind", "mtime_ns", "text")),
+        {"text": "green", "payload": deep},
+        {"text": "blue", "id": "a"},
+        {"text": " ", "id": "a"},
+        {"text": "red", "id": "a"},
+    )
+    assert [item["status"] for item in items] == ["done", *["failed"] * 6, "done"]
+    assert "'mtime_ns'" in items[2]["reason"]
+    assert "deep" in items[4]["reason"]
+    assert "has the same id" in items[5]["reason"]
+    assert fresh.client.get(f"{ASSETS}/a").json()["status"] == "done"
+    for wrong in ({"id": "a"}, {"text": "a", "id": "/"}, {"text": "a", "payload": []}):
+        refused(fresh.client.post(ASSETS, json={"texts": [wrong]}), 422, "invalid-request")
+
+
+def test_a_text_takes_the_place_of_a_picture_and_back(fresh: Served) -> None:
+    picture = encoded(plain("blue"), "PNG")
+    fresh.client.put(f"{ASSETS}/a", content=picture).raise_for_status()
+    kept = [path for path in fresh.installation.media.glob("??/*") if len(path.name) == 64]
+    [item] = add(fresh, {"text": "a red door", "id": "a"})
+    [point] = fresh.client.get("/v1/collections/default/points").json()["points"]
+    assert (point["id"], point["payload"]["kind"]) == (item["point"], "text")
+    assert [path.exists() for path in kept] == [False]
+    job = fresh.client.post("/v1/collections/default/backfill").json()["id"]
+    assert ended(fresh.client, job)["counts"]["found"] == 0
+    assert fresh.client.get(f"{ASSETS}/a").json()["status"] == "done"
+    assert fresh.client.put(f"{ASSETS}/a", content=picture).json()["status"] == "done"
+    [point] = fresh.client.get("/v1/collections/default/points").json()["points"]
+    assert point["payload"]["kind"] == "image"
 
 
 def test_texts_are_forgotten(fresh: Served) -> None:
