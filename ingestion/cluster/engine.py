@@ -2,8 +2,8 @@
 
 import pickle
 import threading
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 
 import ray
@@ -145,10 +145,10 @@ class RayEngine:
     def _run(self) -> None:
         """Take what is done, to its end."""
         self._begun.wait()
-        rows = self._done.iter_rows() if self._left else ()
         try:
-            for row in rows:
-                self._take(pickle.loads(row["done"]))  # noqa: S301 - our own actors'
+            with closing(self._rows()) as rows:
+                for row in rows:
+                    self._take(pickle.loads(row))  # noqa: S301 - our own actors'
         except RayError as error:
             if self._stopped:
                 raise Stopped from None
@@ -157,6 +157,23 @@ class RayEngine:
             raise EncodingStopped(f"the cluster lost {len(self._left)} groups of files")
         self._told("close")
         self.encoded.finish()
+
+    def _rows(self) -> Generator[bytes]:
+        """What the actors return, and nothing of Ray Data at work once this is closed.
+
+        Its own `iter_rows` leaves a thread behind, and an executor that errors keep alive: both
+        ask for Ray after it was ended, which ends this process, or waits for ever.
+        """
+        if not self._left:
+            return
+        bundles, _, executor = self._done._execute_to_iterator()
+        try:
+            for bundle in bundles:
+                for block in ray.get(bundle.block_refs):
+                    yield from block.column("done").to_pylist()
+        finally:
+            if executor is not None:
+                executor.shutdown(force=self._stopped)
 
     def _take(self, done: Done | Exception) -> None:
         if isinstance(done, Exception):
