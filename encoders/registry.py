@@ -53,7 +53,7 @@ def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encod
     if "/" in name_or_path or Path(name_or_path).exists():
         if _is_internvl(name_or_path):
             return _internvl(name_or_path, options)
-        from encoders.dual import DualEncoder
+        from encoders.dual.encoder import DualEncoder
 
         return DualEncoder.load(name_or_path, options)
     raise UnknownEncoder(

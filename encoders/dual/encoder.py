@@ -10,7 +10,16 @@ from numpy.typing import NDArray
 from PIL import Image
 from transformers import PreTrainedConfig, PreTrainedModel
 
-from encoders.base import EncoderInfo, Modality, Pixels, RGBImage, Vectors, require_texts, unit
+from encoders.base import (
+    EncoderInfo,
+    Modality,
+    Pixels,
+    Preprocess,
+    RGBImage,
+    Vectors,
+    require_texts,
+    unit,
+)
 from encoders.devices import parse_device, parse_dtype
 from encoders.dual.files import find_checkpoint, weight_files
 from encoders.dual.images import ImageTransform
@@ -88,15 +97,13 @@ class DualEncoder:
         return {VECTOR: unit(rows)}
 
     @property
-    def preprocess(self) -> ImageTransform:
+    def preprocess(self) -> Preprocess:
         """To the model's input for one image, float32."""
-        if self._images is None:
-            raise TowerNotLoaded(self.info.name, "image")
-        return self._images
+        return self._transform().preprocess
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         """Rows `[len(pixels), dim]`, see `Encoder.encode_pixels`."""
-        transform = self.preprocess
+        transform = self._transform()
         rows = np.zeros((len(pixels), self.info.vectors[VECTOR]), dtype=np.float32)
         for start in range(0, len(pixels), IMAGE_BATCH):
             inputs = transform.inputs(pixels[start : start + IMAGE_BATCH])
@@ -106,6 +113,11 @@ class DualEncoder:
     def encode_images(self, images: Sequence[RGBImage], *, normalize: bool = True) -> Vectors:
         """`encode_pixels` of each image's `preprocess`."""
         return self.encode_pixels([self.preprocess(image) for image in images], normalize=normalize)
+
+    def _transform(self) -> ImageTransform:
+        if self._images is None:
+            raise TowerNotLoaded(self.info.name, "image")
+        return self._images
 
     def _describe(self, name: str, prints: Mapping[str, str]) -> EncoderInfo:
         """What this encoder is; its dimension is measured, which also proves that it runs."""

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from encoders import ENCODERS, UnknownEncoder, load_encoder
-from encoders.dual import DualEncoder
+from encoders.dual.encoder import DualEncoder
 from encoders.fake import FakeEncoder
 
 

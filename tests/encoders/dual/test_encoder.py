@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from encoders import InvalidInput, InvalidOption, LoadOptions
-from encoders.dual import DualEncoder
+from encoders.dual.encoder import DualEncoder
 from encoders.workers import WorkerEncoder
 from tests.encoders.checkpoints import BUILDERS, edit_json, edit_weights
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from encoders import CheckpointError, LoadOptions, ModelUnavailable
-from encoders.dual import DualEncoder
+from encoders.dual.encoder import DualEncoder
 from encoders.dual.files import SIZES, weight_files
 
 ROOT = Path(__file__).parents[3]

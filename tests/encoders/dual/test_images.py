@@ -1,5 +1,8 @@
 """The image transform alone."""
 
+import pickle
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +34,29 @@ def test_pixels_equal_the_processors_own_bit_by_bit(
     for name, value in inputs.items():
         np.testing.assert_array_equal(value.numpy(), np.stack(expected[name]), err_msg=name)
     assert inputs.keys() == expected.keys()
+
+
+@pytest.mark.parametrize("kind", sorted(BUILDERS.keys() - {"naflex"}))
+def test_processes_that_decode_need_no_torch(
+    checkpoint: Callable[[str], Path], kind: str, tmp_path: Path
+) -> None:
+    ours = transform(checkpoint(kind))
+    image = np.random.default_rng(0).integers(0, 256, (90, 80, 3), dtype=np.uint8)
+    np.save(tmp_path / "image.npy", image)
+    script = (
+        "import pickle, sys, numpy\n"
+        f"preprocess = pickle.loads({pickle.dumps(ours.preprocess)!r})\n"
+        "numpy.save('pixels.npy', preprocess(numpy.load('image.npy'), 'frame'))\n"
+        "assert not {'torch', 'transformers'} & sys.modules.keys()\n"
+    )
+    path = {"PYTHONPATH": str(Path.cwd())}
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60, cwd=tmp_path, env=path)
+    np.testing.assert_array_equal(np.load(tmp_path / "pixels.npy"), ours(image))
+
+
+def test_other_steps_are_left_to_the_processor(checkpoint: Callable[[str], Path]) -> None:
+    ours = transform(checkpoint("naflex"))
+    assert ours.preprocess is ours
 
 
 @pytest.mark.parametrize("size", [(1, 101), (5000, 40)])

@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 
 from encoders import CheckpointError, LoadOptions
 from encoders.base import Modality
-from encoders.dual import DualEncoder
+from encoders.dual.encoder import DualEncoder
 from encoders.dual.files import weight_files
 from encoders.dual.model import load_model, read_config
 from tests.encoders.checkpoints import BUILDERS, edit_json, edit_weights
