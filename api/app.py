@@ -18,7 +18,7 @@ from api import problems
 from api.guard import Guard
 from api.installation import Installation
 from api.openapi import document
-from api.routes import ROUTERS
+from api.routes import ROUTES
 from api.security import Policy
 from api.service import Service
 from api.settings import Settings
@@ -45,6 +45,7 @@ def create_app(installation: Installation) -> FastAPI:
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
+        routes=ROUTES,
     )
     app.state.service = Service(installation, policy)
     app.add_middleware(
@@ -58,9 +59,7 @@ def create_app(installation: Installation) -> FastAPI:
         request_timeout=settings.request_timeout,
     )
     problems.install(app)
-    app.state.routes = [route for router in ROUTERS for route in router.routes]
-    for router in ROUTERS:
-        app.include_router(router)
+    app.state.routes = ROUTES
     app.mount("/static", PageFiles(directory=STATIC), name="static")
     app.openapi = lambda: document(app)  # type: ignore[method-assign]
     return app

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from api.batcher import Batcher, BatchOptions, Timed
+from api.offload import aside
 from api.patience import PATIENCE
 from api.turns import Turns
 from encoders import Encoder, EncoderInfo, InvalidInput, Pixels, Preprocess, RGBImage, Vectors
@@ -77,7 +78,8 @@ class BatchingEncoder:
         known = {text: rows for text in texts if (rows := self._known.get(text)) is not None}
         fresh = [text for text in dict.fromkeys(texts) if text not in known]
         if fresh:
-            found = dict(zip(fresh, self._texts(fresh), strict=True))
+            with aside():
+                found = dict(zip(fresh, self._texts(fresh), strict=True))
             self._known.put(found)
             known |= found
         return self._stacked([known[text] for text in texts])

@@ -27,6 +27,8 @@ from indexer import Collection, IndexerError
 from ingestion import Limits
 
 logger = logging.getLogger("polylens")
+ASIDE = 128
+"""Queries whose texts are at the encoder: two batches of `max_batch` as it is by default."""
 AGAIN = 2.0  # seconds after which an encoder that was away is asked again
 
 
@@ -36,7 +38,7 @@ class Service:
 
     installation: Installation
     policy: Policy
-    queries: Lane = field(default_factory=lambda: Lane(threads=16))
+    queries: Lane = field(default_factory=lambda: Lane(threads=16, aside=ASIDE))
     media: Lane = field(default_factory=lambda: Lane(threads=4, waiting=1_000))
     writes: Lane = field(default_factory=lambda: Lane(threads=2, waiting=64))
     segmenting: Lane = field(default_factory=lambda: Lane(threads=1, waiting=32))

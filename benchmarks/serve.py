@@ -1,14 +1,17 @@
 """The service under load, beside its engine and a minimal Flask + FAISS server: one run, tables.
 
-    OMP_NUM_THREADS=1 python -m benchmarks.serve [--seconds 4] [--peer PYTHON] [--soak MINUTES]
+    OMP_NUM_THREADS=1 python -m benchmarks.serve [--seconds 4] [--peer PYTHON]
+                                                 [--batching | --soak MINUTES]
 
 The server runs on core 0, whoever asks on core 1 (`taskset`). `--peer` is the Python of an
-environment with flask and faiss-cpu; without it that row is left out. `--soak` does something else:
-mixed searches while photos are ingested, and the memory of the server minute by minute.
+environment with flask and faiss-cpu; without it that row is left out. `--batching` runs the part
+that the last paragraph describes, alone. `--soak` does something else: mixed searches while photos
+are ingested, and the memory of the server minute by minute.
 
 Batching is measured with the tiny CLIP made as deep as InternVL's text tower: its forward
 pass takes milliseconds, and for 64 texts little longer than for one, as on a device. The rates of
-that encoder alone, by one text and by 64, say how much there is to gain.
+that encoder alone, by one text and by 64, say how much there is to gain. The server's own
+processor time is told, too: it is what bounds one core, and other programs disturb it less.
 """
 
 import argparse
@@ -67,12 +70,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seconds", type=float, default=4)
     parser.add_argument("--peer", help="Python of an environment with flask and faiss-cpu.")
+    parser.add_argument("--batching", action="store_true", help="Only what batching gains.")
     parser.add_argument("--soak", type=float, help="Minutes of mixed load while ingesting.")
     asked = parser.parse_args()
     os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
     with tempfile.TemporaryDirectory() as folder:
         if asked.soak:
             soak(Path(folder), asked.soak)
+        elif asked.batching:
+            print(HEAD, flush=True)
+            batching(Path(folder) / "deep", asked.seconds)
         else:
             clients(Path(folder), asked.seconds)
             overhead(Path(folder), asked.seconds, asked.peer)
@@ -101,13 +108,19 @@ def batching(checkpoint: Path, seconds: float) -> None:
     os.sched_setaffinity(0, {0})
     alone = {batch: encoding(checkpoint, batch, seconds) for batch in (1, 64)}
     os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
-    served = {}
+    served, cost = {}, {}
     for batch in (1, 64):
         with serving(data, str(checkpoint), max_batch=batch) as url:
+            begun = processor(SERVER)
             load = press(posting(url, "/v1/embeddings", words), 64, seconds)
             told(f"deep CLIP, embeddings, max_batch {batch}", load)
             served[batch] = load.rate
-    for what, rates in (("the encoder alone", alone), ("the service", served)):
+            cost[batch] = (len(load.took) + load.clients) / (processor(SERVER) - begun)
+    for what, rates in (
+        ("the encoder alone", alone),
+        ("the service", served),
+        ("the service, by its processor time", cost),
+    ):
         print(
             f"\n{what}: {rates[1]:.0f} texts/s one by one, {rates[64]:.0f} in batches of 64, ",
             end="",
@@ -282,6 +295,12 @@ def running(command: list[str]) -> Iterator[str]:
 
 
 SERVER = 0
+
+
+def processor(process: int) -> float:
+    """Seconds of the processor that it has used."""
+    user, system = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[11:13]
+    return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
 
 def told(what: str, load: Load) -> None:

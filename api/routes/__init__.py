@@ -23,6 +23,7 @@ MODULES = (  # looked through in this order for each request: those asked most c
     *(search, embeddings, points, assets, collections, aliases, snapshots, exports, maintenance),
     *(jobs, chat, vision, classify, session, health, page),
 )
-ROUTERS = [module.router for module in MODULES]
+# Not `include_router`: that goes through every router again, and twice, for each request.
+ROUTES = [route for module in MODULES for route in module.router.routes]
 
-__all__ = ["ROUTERS"]
+__all__ = ["ROUTES"]
