@@ -13,16 +13,20 @@ from ingestion import JobRecord, belongs
 COLUMNS = tuple(Failure.model_fields)
 
 
-def failures(job: JobRecord, collection: Collection, status: Status) -> Iterator[LedgerRow]:
-    """The rows that failed, or were skipped, and were not mended since, in order of their URIs."""
-    rows = collection.ledger.rows(status)
+def failures(
+    job: JobRecord, collection: Collection, status: Status, after: str | None = None
+) -> Iterator[LedgerRow]:
+    """The rows that failed, or were skipped, and were not mended since, in order of their URIs.
+
+    Those behind `after`.
+    """
+    rows = collection.ledger.rows(status, after or "")
     return (row for row in rows if any(belongs(one, row.source, row.asset) for one in job.sources))
 
 
-def failure_page(rows: Iterable[LedgerRow], after: str | None, limit: int) -> FailurePage:
-    """So many of them, those behind `after`."""
-    left = (row for row in rows if after is None or row.asset > after)
-    found = [Failure.model_validate(row, from_attributes=True) for row in islice(left, limit + 1)]
+def failure_page(rows: Iterable[LedgerRow], limit: int) -> FailurePage:
+    """So many of them."""
+    found = [Failure.model_validate(row, from_attributes=True) for row in islice(rows, limit + 1)]
     return FailurePage(
         failures=found[:limit], next=found[limit - 1].asset if len(found) > limit else None
     )

@@ -18,7 +18,8 @@ from indexer.errors import (
     UnknownCollection,
 )
 from indexer.filters import Filter
-from indexer.grammar import described
+from indexer.grammar import described, is_unicode
+from indexer.ledger import STATUSES
 from indexer.points import unit
 
 MAX_LIMIT = 10_000
@@ -63,8 +64,11 @@ def unknown_alias(alias: str, known: Iterable[str]) -> UnknownCollection:
 
 def check_schema(schema: Schema) -> None:
     """Raises `InvalidName` unless its vectors have names and dimensions that can be stored."""
+    if not isinstance(schema, Schema):
+        raise InvalidName(f"a schema must be a Schema; got {described(schema)}")
     if not schema.vectors:
         raise InvalidName("a collection needs at least one vector name")
+    _check_origin(schema)
     for name, dim in schema.vectors.items():
         if not isinstance(name, str) or not _VECTOR_NAME.fullmatch(name):
             raise InvalidName(
@@ -74,6 +78,12 @@ def check_schema(schema: Schema) -> None:
             raise InvalidName(
                 f"vector {name!r}: the dimension must be 1 to {_MAX_DIM}; got {dim!r}"
             )
+
+
+def _check_origin(schema: Schema) -> None:
+    said = (schema.encoder, *schema.fingerprint, *schema.fingerprint.values())
+    if not all(isinstance(text, str) and is_unicode(text) for text in said):
+        raise InvalidName("an encoder's name and fingerprint must be texts of valid Unicode")
 
 
 def check_same(source: Schema, target: Schema, name: str) -> None:
@@ -133,8 +143,9 @@ def checked_query(query: object, schema: Schema, name: str) -> NDArray[np.float3
 
 def check_names(names: Iterable[str], schema: Schema) -> None:
     """Raises `InvalidQuery` for a vector name that the collection does not have."""
+    _check_texts(names, "vector names")
     for name in names:
-        if not isinstance(name, str) or name not in schema.vectors:
+        if name not in schema.vectors:
             known = ", ".join(schema.vectors)
             raise InvalidQuery(f"there is no vector name {name!r}; there are: {known}")
 
@@ -162,11 +173,34 @@ def check_selector(selector: object) -> None:
 
 def check_keys(keys: object) -> None:
     """Raises `InvalidQuery` unless they are texts, in a list or the like."""
-    if isinstance(keys, str | bytes) or not isinstance(keys, Collection):
-        raise InvalidQuery(f"keys must be a list of texts; got {described(keys)}")
-    for key in keys:
-        if not isinstance(key, str):
-            raise InvalidQuery(f"a payload's key must be a text; got {described(key)}")
+    _check_texts(keys, "keys")
+
+
+def check_assets(assets: object) -> None:
+    """Raises `InvalidQuery` unless they could be URIs, in a list or the like."""
+    _check_texts(assets, "assets")
+
+
+def check_hashes(hashes: object) -> None:
+    """Raises `InvalidQuery` unless they could be content hashes, in a list or the like."""
+    _check_texts(hashes, "content hashes")
+
+
+def check_status(status: object) -> None:
+    """Raises `InvalidQuery` unless it is one of the ledger's, or None."""
+    if status is not None and status not in STATUSES:
+        known = ", ".join(STATUSES)
+        raise InvalidQuery(f"there is no status {described(status)}; there are: {known}")
+
+
+def _check_texts(values: object, what: str) -> None:
+    if isinstance(values, str | bytes) or not isinstance(values, Collection):
+        raise InvalidQuery(f"{what} must be a list of texts; got {described(values)}")
+    for value in values:
+        if not isinstance(value, str):
+            raise InvalidQuery(f"{what} must be texts; got {described(value)}")
+        if not is_unicode(value):
+            raise InvalidQuery(f"{what} must be valid Unicode; got {described(value)}")
 
 
 def check_text(text: object) -> None:

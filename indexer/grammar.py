@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 from pydantic_core import PydanticCustomError
 
 _INT64 = range(-(2**63), 2**63)
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _INSTANT = re.compile(
     r"\d{4}-\d\d-\d\d"
     r"(?:[Tt ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)?)?"
@@ -32,6 +33,11 @@ def described(value: object) -> str:
     return text if len(text) <= 60 else text[:57] + "..."
 
 
+def is_unicode(text: str) -> bool:
+    """Whether it can be written as UTF-8: half a surrogate pair cannot."""
+    return not _SURROGATE.search(text)
+
+
 def _scalar(value: object) -> object:
     if isinstance(value, float):
         message = "a fraction cannot be matched exactly, use a range; got {got}"
@@ -39,6 +45,8 @@ def _scalar(value: object) -> object:
         message = "must be a string, an integer or a boolean; got {got}"
     elif isinstance(value, int) and value not in _INT64:
         message = "must fit 64 bits; got {got}"
+    elif isinstance(value, str) and not is_unicode(value):
+        message = "must be valid Unicode; got {got}"
     else:
         return value
     raise PydanticCustomError("scalar", message, {"got": described(value)})
@@ -66,6 +74,8 @@ def _instant(value: object) -> object:
 def _key(value: object) -> object:
     if not isinstance(value, str) or not value:
         message = "must be the name of a payload field; got {got}"
+    elif not is_unicode(value):
+        message = "must be valid Unicode; got {got}"
     elif re.search(r"\[\d+\]", value):
         message = "an element of an array cannot be picked by its position; got {got}"
     else:

@@ -37,7 +37,11 @@ class LedgerRow:
 
 
 class Ledger(Protocol):
-    """One row per asset, the latest outcome of each."""
+    """One row per asset, the latest outcome of each.
+
+    Raises `InvalidPoint` for rows that cannot be stored, `InvalidQuery` for what cannot be looked
+    up.
+    """
 
     def record(self, rows: Sequence[LedgerRow]) -> None:
         """Insert or overwrite rows, durably, without touching any point."""
@@ -55,8 +59,8 @@ class Ledger(Protocol):
         """For each content hash, one done asset that has it."""
         ...
 
-    def rows(self, status: Status | None = None) -> Iterator[LedgerRow]:
-        """All rows, or those of one status, in URI order."""
+    def rows(self, status: Status | None = None, after: str = "") -> Iterator[LedgerRow]:
+        """All rows, or those of one status, in URI order, behind the asset `after`."""
         ...
 
     def sources(self) -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from operator import attrgetter
 from sqlite3 import Connection
 from typing import Any
 
+from indexer.checks import check_assets, check_hashes, check_status
 from indexer.ledger import STATUSES, LedgerRow, Status
 from indexer.points import check_rows
 from indexer.sql import select_in
@@ -90,26 +91,34 @@ class SqlLedger:
         def delete(execute: Execute) -> None:
             execute(self._delete, [(asset,) for asset in assets])
 
+        check_assets(assets)
         if assets:
             self._write(delete)
 
     def get(self, assets: Sequence[str]) -> dict[str, LedgerRow]:
         """The rows of these assets, those unknown left out."""
+        check_assets(assets)
         with self._read() as connection:
             found = select_in(connection, f"{self._select} asset IN", assets)
             return {row.asset: row for row in (LedgerRow(*one) for one in found)}
 
     def by_hash(self, content_hashes: Sequence[str]) -> dict[str, LedgerRow]:
         """For each content hash, one done asset that has it: the first in URI order."""
+        check_hashes(content_hashes)
         # One lookup each, in the index: as many files as there are may share a content.
         sql = f"SELECT {self._select} status = 'done' AND content_hash = ? ORDER BY asset LIMIT 1"
         with self._read() as connection:
             found = [connection.execute(sql, (one,)).fetchone() for one in set(content_hashes)]
         return {row.content_hash: row for row in (LedgerRow(*one) for one in found if one)}
 
-    def rows(self, status: Status | None = None) -> Iterator[LedgerRow]:
-        """All rows, or those of one status, in URI order; read in pages, not as one snapshot."""
-        return (LedgerRow(*row) for row in self._paged(_COLUMNS, status))
+    def rows(self, status: Status | None = None, after: str = "") -> Iterator[LedgerRow]:
+        """All rows, or those of one status, in URI order, behind the asset `after`.
+
+        Read in pages, not as one snapshot.
+        """
+        check_status(status)
+        check_assets([after])
+        return (LedgerRow(*row) for row in self._paged(_COLUMNS, status, after))
 
     def sources(self) -> Iterator[tuple[str, str]]:
         """Asset and source of every row, in URI order; read in pages, as `rows`."""
@@ -127,13 +136,15 @@ class SqlLedger:
             found: tuple[int] = connection.execute(self._sum).fetchone()
             return found[0]
 
-    def _paged(self, columns: str, status: Status | None = None) -> Iterator[tuple[Any, ...]]:
+    def _paged(
+        self, columns: str, status: Status | None = None, after: str = ""
+    ) -> Iterator[tuple[Any, ...]]:
         """These columns, the asset first, of all rows or those of one status."""
         condition = "asset > ?" + (" AND status = ?" if status else "")
         sql = (
             f'SELECT {columns} FROM "{self._table}" WHERE {condition} ORDER BY asset LIMIT {_PAGE}'  # noqa: S608
         )
-        last = ""
+        last = after
         while True:
             with self._read() as connection:
                 page = connection.execute(sql, (last, status) if status else (last,)).fetchall()

@@ -1,8 +1,7 @@
 """Points at the door: checked as a whole and normalised before anything is stored."""
 
 import math
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 from indexer import payload as payloads
 from indexer.base import AssetWrite, Point, Schema
 from indexer.errors import InvalidPoint
-from indexer.grammar import described
+from indexer.grammar import described, is_unicode
 from indexer.ledger import STATUSES, LedgerRow
 from indexer.words import Words, words_of
 
@@ -20,7 +19,6 @@ MAX_ASSET_BYTES = 65_536
 """Of an asset's URI; the longest path of Linux, percent-encoded, has a fifth of it."""
 _UNIT_TOLERANCE = 5e-7
 _INT64 = range(-(2**63), 2**63)
-_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,6 @@ def prepare_writes(assets: Sequence[AssetWrite], schema: Schema) -> tuple[Prepar
     Raises `InvalidPoint` also for a row that cannot be stored.
     """
     _check_writes(assets)
-    check_rows([write.row for write in assets])
     points = [point for write in assets for point in write.points]
     _check_ids(points)
     whole = [point for point in points if point.vectors]
@@ -82,11 +79,14 @@ def prepare_vectors(
     vectors: Mapping[UUID, Mapping[str, NDArray[np.float32]]], schema: Schema
 ) -> Prepared:
     """Vectors for points that are there; raises `InvalidPoint` if any of them cannot be stored."""
+    if not isinstance(vectors, Mapping):
+        raise InvalidPoint(f"vectors must map ids to vectors by name; got {described(vectors)}")
     return prepare([Point(point, "-", named) for point, named in vectors.items()], schema)
 
 
 def check_rows(rows: Sequence[LedgerRow]) -> None:
     """Raises `InvalidPoint` for a row that cannot be stored."""
+    _check_kinds(rows, LedgerRow)
     for row in rows:
         check_asset(row.asset)
         if row.status not in STATUSES:
@@ -137,18 +137,26 @@ def _is_number(value: object) -> bool:
 
 def _is_text(value: object) -> bool:
     """Whether it can be written as UTF-8."""
-    return isinstance(value, str) and not _SURROGATE.search(value)
+    return isinstance(value, str) and is_unicode(value)
 
 
 _FIELDS = {field.name: field.type for field in fields(LedgerRow)}
 _FITS: dict[object, Callable[[object], bool]] = {int: _is_integer, float: _is_number}
 
 
+def _check_kinds(values: object, kind: type) -> None:
+    """Raises `InvalidPoint` unless they are of that kind, in a list or the like."""
+    if isinstance(values, str | bytes) or not isinstance(values, Collection):
+        raise InvalidPoint(f"give a list of {kind.__name__}; got {described(values)}")
+    for value in values:
+        if not isinstance(value, kind):
+            raise InvalidPoint(f"each must be a {kind.__name__}; got {described(value)}")
+
+
 def _check_ids(points: Sequence[Point]) -> None:
     seen: set[UUID] = set()
+    _check_kinds(points, Point)
     for point in points:
-        if not isinstance(point, Point):
-            raise InvalidPoint(f"a point must be a Point; got {described(point)}")
         if not isinstance(point.id, UUID):
             raise InvalidPoint(f"a point's id must be a UUID; got {described(point.id)}")
         if point.id in seen:
@@ -196,8 +204,11 @@ def _vector(vector: object, dim: int, owner: str) -> NDArray[np.float32]:
 
 def _check_writes(assets: Sequence[AssetWrite]) -> None:
     seen: set[str] = set()
+    _check_kinds(assets, AssetWrite)
     for write in assets:
         check_asset(write.asset)
+        _check_kinds(write.points, Point)
+        check_rows([write.row])
         if write.asset in seen:
             raise InvalidPoint(f"asset {write.asset!r} is in the batch twice")
         seen.add(write.asset)

@@ -132,7 +132,6 @@ async def delete_asset(
 def _page(
     collection: Collection, status: Status | None, after: str | None, limit: int
 ) -> AssetPage:
-    rows = (row for row in collection.ledger.rows(status) if after is None or row.asset > after)
-    found = list(islice(rows, limit + 1))
+    found = list(islice(collection.ledger.rows(status, after or ""), limit + 1))
     shown = [AssetOut.model_validate(row, from_attributes=True) for row in found[:limit]]
     return AssetPage(assets=shown, next=shown[-1].asset if len(found) > limit else None)

@@ -126,4 +126,4 @@ def _page(
     after: str | None,
     limit: int,
 ) -> FailurePage:
-    return failure_page(failures(job, service.open(job.collection), status), after, limit)
+    return failure_page(failures(job, service.open(job.collection), status, after), limit)

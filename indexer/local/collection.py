@@ -24,6 +24,7 @@ from indexer.base import (
     Selector,
 )
 from indexer.checks import (
+    check_assets,
     check_effort,
     check_filter,
     check_ids,
@@ -123,6 +124,7 @@ class LocalCollection:
 
     def staged(self, asset: str) -> list[Record]:
         """The staged points of an asset in id order, without vectors."""
+        check_assets([asset])
         with self._engine().snapshot() as snapshot:
             return read.staged(snapshot, asset)
 

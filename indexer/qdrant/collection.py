@@ -19,6 +19,7 @@ from indexer.base import (
     Selector,
 )
 from indexer.checks import (
+    check_assets,
     check_effort,
     check_filter,
     check_ids,
@@ -122,6 +123,7 @@ class QdrantCollection:
 
     def staged(self, asset: str) -> list[Record]:
         """The staged points of an asset in id order, without vectors."""
+        check_assets([asset])
         return self._staging.records(asset)
 
     def delete(self, selector: Selector) -> int:

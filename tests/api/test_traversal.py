@@ -1,5 +1,6 @@
 """Names and paths that try to lead out of where they belong, at every entry that takes one."""
 
+import base64
 import http.client
 import io
 import os
@@ -131,7 +132,6 @@ def test_names_in_bodies(place: Place) -> None:
             client.post(f"{ONE}/import", json={"path": f"{place.photos}/{name}"}),
             client.post(f"{ONE}/migrate", json={"target": name}),
             client.put("/v1/aliases/other", json={"collection": name}),
-            client.post("/v1/classify", json={"image": "", "probe": name}),
             client.post(f"{ONE}/search", json={"parts": [{"text": "red"}], "vector": name}),
             client.post(f"{ONE}/points/scroll", json={"with_vectors": [name]}),
             client.post("/v1/embeddings", json={"input": "red", "model": name}),
@@ -141,6 +141,19 @@ def test_names_in_bodies(place: Place) -> None:
             assert SECRET.decode() not in answer.text
     assert place.outside() == before
     assert place.served.installation.store.names() == ["default"]
+
+
+def test_names_of_probes(place: Place) -> None:
+    """Of a good picture, so that nothing but the name can be what is wrong."""
+    image = base64.b64encode(encoded(plain("red"))).decode()
+    probes = place.served.installation.probes
+    for name in ESCAPES:
+        answer = place.served.client.post("/v1/classify", json={"image": image, "probe": name})
+        kind = answer.json()["type"].removeprefix("urn:polylens:")
+        assert (answer.status_code, kind) in ((404, "unknown-probe"), (422, "invalid-classifier"))
+        assert "probe" in answer.json()["detail"] or "name" in answer.json()["detail"]
+        assert SECRET.decode() not in answer.text
+    assert not probes.folder.exists()
 
 
 def test_names_of_uploads(place: Place) -> None:

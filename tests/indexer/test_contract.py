@@ -327,6 +327,45 @@ def test_a_bad_ledger_row_refuses_its_points_too(collection: Collection) -> None
     assert_same(collection, Model())
 
 
+def test_what_is_no_batch_is_refused(collection: Collection) -> None:
+    row, point = LedgerRow("a", "done"), a_point("a")
+    wrong: list[Json] = [None, [None], "a", [point, None], iter([]), 7]
+    for bad in wrong:
+        for write in (
+            collection.upsert,
+            collection.stage,
+            collection.replace,
+            collection.ledger.record,
+            lambda points: collection.replace([AssetWrite("a", points, row)]),
+        ):
+            with pytest.raises(InvalidPoint, match=r"Point|AssetWrite|LedgerRow"):
+                write(loosely(bad))
+    with pytest.raises(InvalidPoint, match="LedgerRow"):
+        collection.replace([AssetWrite("a", [point], loosely(None))])
+    for vectors in (None, [point.id], 7):
+        with pytest.raises(InvalidPoint, match="map ids"):
+            collection.set_vectors(loosely(vectors))
+    assert_same(collection, Model())
+
+
+def test_what_the_ledger_cannot_have_is_not_looked_up(collection: Collection) -> None:
+    ledger = collection.ledger
+    for bad in (None, "a", [None], [b"a"], [["a"]], ["\ud800"], iter(["a"])):
+        for call in (ledger.get, ledger.by_hash, ledger.remove, collection.staged):
+            with pytest.raises(InvalidQuery, match=r"texts|Unicode") as caught:
+                call(loosely([bad] if call == collection.staged else bad))
+            assert len(str(caught.value)) < 300
+    for status in ("finished", "\ud800", ["done"], 1):
+        with pytest.raises(InvalidQuery, match="done, skipped, failed"):
+            ledger.rows(loosely(status))
+
+
+def test_half_a_surrogate_pair_is_no_filter() -> None:
+    for key, value in (("\ud800", 1), ("a", "\udfff")):
+        with pytest.raises(InvalidFilter, match="valid Unicode"):
+            Filter.parse({"must": [{"key": key, "match": {"value": value}}]})
+
+
 def test_what_selects_no_points_is_refused(collection: Collection) -> None:
     """Ids as text would be found by one engine and not by another."""
     point = a_point(x=1)
@@ -468,6 +507,7 @@ def test_the_ledger_keeps_the_latest_outcome_of_each_asset(collection: Collectio
     ledger.record([LedgerRow("a0000", "failed", "broken", content_hash="h0", updated=3.5)])
     assert [row.asset for row in ledger.rows()] == [row.asset for row in done]
     assert [row.asset for row in ledger.rows("failed")] == ["a0000"]
+    assert [row.asset for row in ledger.rows("done", "a2097")] == ["a2098", "a2099"]
     assert list(ledger.sources()) == [(row.asset, row.source) for row in ledger.rows()]
     assert ledger.counts() == {"done": 2099, "skipped": 0, "failed": 1}
     found = ledger.get(["a0000", "none"])
