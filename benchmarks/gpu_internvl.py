@@ -12,9 +12,7 @@ nothing.
 """
 
 import argparse
-import statistics
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -24,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from benchmarks.turns import Work, named, seconds_of
 from encoders import InvalidOption
 from encoders.internvl.attention import ATTENTION, choose_attention, eager, split_heads
 from encoders.internvl.float8 import quantise, require_float8
@@ -48,7 +47,6 @@ LENGTHS = (8, 16, 32, 80)
 WARM = 2  # runs before the counted ones
 PRODUCTS = 10  # in one timing, so that launching the first and waiting for the last hardly count
 
-Work = Callable[[], object]
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -69,27 +67,9 @@ class Bench:
         vocabulary = self.model.config.qllama.vocab_size
         return torch.randint(3, vocabulary, (count, length), device=self.device)
 
-    def seconds(self, work: dict[str, Work]) -> dict[str, float]:
+    def seconds(self, work: Mapping[str, Work]) -> dict[str, float]:
         """Median seconds of each, one after the other in every round."""
-        times: dict[str, list[float]] = {name: [] for name in work}
-        for turn in range(WARM + self.runs):
-            for name, call in work.items():
-                taken = self._once(call)
-                if turn >= WARM:
-                    times[name].append(taken)
-        return {name: statistics.median(taken) for name, taken in times.items()}
-
-    @torch.inference_mode()
-    def _once(self, call: Work) -> float:
-        self._wait()
-        start = time.perf_counter()
-        call()
-        self._wait()
-        return time.perf_counter() - start
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        return seconds_of(work, self.device, self.runs, WARM)
 
 
 class PlainInternVL(InternVL):
@@ -115,7 +95,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     bench = Bench(model, plain, device, options.runs)
     weights = sum(tensor.nbytes for tensor in model.state_dict().values())
     ceiling = matmul_ceiling(bench, max(options.batches))
-    print(f"# InternVL, {options.size} size, {describe(device)}, torch {torch.__version__}")
+    print(f"# InternVL, {options.size} size, {named(device)}, torch {torch.__version__}")
     print(f"\n{DTYPE}, {attention}; weights {weights / 1e9:.1f} GB; ", end="")
     print(f"matmul ceiling {ceiling / 1e12:.3g} TFLOP/s\n")
     print("| what | batch | per second | of the ceiling | memory beyond weights |")
@@ -338,10 +318,6 @@ def added_memory(bench: Bench, call: Work) -> str:
 def reason(error: RuntimeError) -> str:
     """The first words of an error, fit for a cell of a table."""
     return f"{type(error).__name__}: {error}".splitlines()[0].replace("|", "/")[:100]
-
-
-def describe(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
 
 
 if __name__ == "__main__":

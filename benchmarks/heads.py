@@ -14,9 +14,7 @@ that were prepared before: what is left is tiling, tokens and text. Its further 
 import argparse
 import gc
 import re
-import statistics
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -27,6 +25,7 @@ from PIL import Image
 from torch import Tensor, nn
 from transformers import AutoConfig
 
+from benchmarks.turns import Work, named, seconds_of
 from encoders.devices import parse_dtype
 from encoders.heads.chat.conversation import Conversation, Message, Picture
 from encoders.heads.chat.local import LocalChat, Sampling
@@ -47,7 +46,6 @@ ANSWER = 32  # tokens
 WARM = 1  # runs before the counted ones
 SPECIAL = (IMAGE, IMAGE_START, IMAGE_END, "<|im_start|>", "<|im_end|>")
 
-Work = Callable[[], object]
 M = TypeVar("M", bound=nn.Module)
 
 
@@ -103,27 +101,9 @@ class Bench:
     picture: tuple[int, int]
     runs: int
 
-    def seconds(self, work: dict[str, Work]) -> dict[str, float]:
+    def seconds(self, work: Mapping[str, Work]) -> dict[str, float]:
         """Median seconds of each, one after the other in every round."""
-        times: dict[str, list[float]] = {name: [] for name in work}
-        for turn in range(WARM + self.runs):
-            for name, call in work.items():
-                taken = self._once(call)
-                if turn >= WARM:
-                    times[name].append(taken)
-        return {name: statistics.median(taken) for name, taken in times.items()}
-
-    @torch.inference_mode()
-    def _once(self, call: Work) -> float:
-        self._wait()
-        start = time.perf_counter()
-        call()
-        self._wait()
-        return time.perf_counter() - start
-
-    def _wait(self) -> None:
-        if self.device.type == "cuda":
-            torch.cuda.synchronize(self.device)
+        return seconds_of(work, self.device, self.runs, WARM)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -138,8 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         options.picture,
         options.runs,
     )
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "CPU"
-    print(f"# Heads, {options.size} size, {name}, {dtype}, torch {torch.__version__}\n")
+    print(f"# Heads, {options.size} size, {named(device)}, {dtype}, torch {torch.__version__}\n")
     size = "{} x {}".format(*options.picture)
     print(
         f"| segmentation of {size} | windows | megapixels/s | bare model | with resize and argmax |"
