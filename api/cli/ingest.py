@@ -23,6 +23,7 @@ from api.installation import Installation
 
 if TYPE_CHECKING:
     from api.bulk import Bulk, Reconciled
+    from api.captions import Captioner
     from ingestion import Report
 
 NOTHING, SOME_FAILED, POINTS_LOST = 1, 3, 4  # exit codes
@@ -109,19 +110,27 @@ def ingest(
         if dry_run:
             _plan(bulk, as_json=as_json)
             return
-        console = Console(highlight=False, stderr=as_json)
-        console.print(f"Into collection [bold]{escape(bulk.name)}[/]")
-        report = follow(bulk.run(), console)
-        written = follow_captions(bulk.captioned(captioner), console) if captioner else None
-        points = bulk.reconciled()
-        gone = bulk.tidied(prune=prune)
-        if as_json:
-            told = {"captions": asdict(written)} if written else {}
-            _print({"job": bulk.job, **asdict(report), **asdict(points), "gone": gone, **told})
-        else:
-            show_end(bulk, points, gone, pruned=prune)
-            show_left_out(bulk.left_out(), every=list_all)
+        report, points = _run(bulk, captioner, prune=prune, list_all=list_all, as_json=as_json)
     raise typer.Exit(_code(report, points))
+
+
+def _run(
+    bulk: "Bulk", captioner: "Captioner | None", *, prune: bool, list_all: bool, as_json: bool
+) -> tuple["Report", "Reconciled"]:
+    """Do all of it, and tell it as it goes on and at the end."""
+    console = Console(highlight=False, stderr=as_json)
+    console.print(f"Into collection [bold]{escape(bulk.name)}[/]")
+    report = follow(bulk.run(), console)
+    written = follow_captions(bulk.captioned(captioner), console) if captioner else None
+    points = bulk.reconciled()
+    gone = bulk.tidied(prune=prune)
+    if as_json:
+        told = {"captions": asdict(written)} if written else {}
+        _print({"job": bulk.job, **asdict(report), **asdict(points), "gone": gone, **told})
+    else:
+        show_end(bulk, points, gone, pruned=prune)
+        show_left_out(bulk.left_out(), every=list_all)
+    return report, points
 
 
 def _plan(bulk: "Bulk", *, as_json: bool) -> None:

@@ -4,14 +4,16 @@ import base64
 import io
 import json
 import webbrowser
+from collections.abc import Sequence
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 from uuid import UUID
 
 import typer
 from PIL import Image
 
+from api.cli import search_flags as flags
 from api.cli.options import (
     CollectionName,
     Data,
@@ -35,44 +37,25 @@ from retrieval.query import MINUS
 
 
 def search(
-    text: Annotated[
-        list[str] | None, typer.Argument(help="What to look for, in any language; - reads stdin.")
-    ] = None,
-    image: Annotated[list[Path] | None, typer.Option(help="Look for what resembles it.")] = None,
-    point: Annotated[
-        list[UUID] | None, typer.Option(help="Look for what resembles a stored point, by id.")
-    ] = None,
-    minus: Annotated[list[str] | None, typer.Option(help="Stay away from this text.")] = None,
+    text: flags.Text = None,
+    image: flags.Image = None,
+    point: flags.Point = None,
+    minus: flags.Minus = None,
     filter_: FilterFlag = None,
-    limit: Annotated[int, typer.Option("--limit", "-n", help="How many to show.")] = 10,
-    cursor: Annotated[
-        str | None, typer.Option(help="Go on: `next` of --json, with the same query.")
-    ] = None,
-    words: Annotated[
-        bool,
-        typer.Option("--words/--no-words", help="Also find captions by their words."),
-    ] = True,
-    effort: Annotated[
-        float | None, typer.Option(help="0 to 1: how hard to look; at 1 nothing is missed.")
-    ] = None,
-    rerank: Annotated[
-        int, typer.Option(help="Compare so many pictures with the text, one by one.")
-    ] = 0,
-    collapse: Annotated[bool, typer.Option("--collapse", help="Hide near-duplicates.")] = False,
-    diversity: Annotated[float, typer.Option(help="0 to 1: prefer hits unlike each other.")] = 0,
-    min_relevance: Annotated[
-        float, typer.Option(help="0 to 1: leave out what is less likely to answer the text.")
-    ] = 0,
-    candidates: Annotated[
-        int | None, typer.Option(help="How many of its best a stage hands to the next.")
-    ] = None,
-    vector: Annotated[str | None, typer.Option(help="Search by this vector name alone.")] = None,
-    points: Annotated[
-        bool, typer.Option("--points", help="A hit for each moment, not for each file.")
-    ] = False,
-    explain: Annotated[bool, typer.Option("--explain", help="Show what was done.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
-    open_: Annotated[bool, typer.Option("--open", help="Show the hits in a browser.")] = False,
+    limit: flags.Limit = 10,
+    cursor: flags.Cursor = None,
+    words: flags.Words = True,
+    effort: flags.Effort = None,
+    rerank: flags.Rerank = 0,
+    collapse: flags.Collapse = False,
+    diversity: flags.Diversity = 0,
+    min_relevance: flags.MinRelevance = 0,
+    candidates: flags.Candidates = None,
+    vector: flags.Vector = None,
+    points: flags.Points = False,
+    explain: flags.Explain = False,
+    as_json: flags.AsJson = False,
+    open_: flags.Open = False,
     url: Url = None,
     data: Data = None,
     collection: CollectionName = None,
@@ -88,14 +71,8 @@ def search(
     polylens search 海边的日落
     polylens search --image shoe.jpg "but blue"
     """
-    parts = [
-        *_texts(text),
-        *(Part(image=_load(path)) for path in image or []),
-        *(Part(point=id_) for id_ in point or []),
-        *(Part(text=words, weight=MINUS) for words in minus or []),
-    ]
     query = Query(
-        parts,
+        _parts(text or [], image or [], point or [], minus or []),
         filter=parse_filter(filter_),
         limit=limit,
         group=not points,
@@ -193,11 +170,17 @@ def _open(polylens: Installation, answer: Answer, title: str) -> None:
     webbrowser.open(path.as_uri())
 
 
-def _texts(words: list[str] | None) -> list[Part]:
-    if not words:
-        return []
+def _parts(
+    words: Sequence[str], images: Sequence[Path], points: Sequence[UUID], minus: Sequence[str]
+) -> list[Part]:
+    """What the query is made of; `-` alone stands for the text on stdin."""
     text = read_stdin() if words == ["-"] else " ".join(words)
-    return [Part(text=text)]
+    return [
+        *([Part(text=text)] if words else []),
+        *(Part(image=_load(path)) for path in images),
+        *(Part(point=point) for point in points),
+        *(Part(text=away, weight=MINUS) for away in minus),
+    ]
 
 
 def _load(path: Path) -> RGBImage:
