@@ -5,7 +5,8 @@ import random
 import subprocess
 import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -100,3 +101,42 @@ def test_a_file_that_kills_its_encoder_every_time_fails_alone(
         # It is left alone by the next run, until it changes.
         report, _ = run(two.ingest(walk(media), collection, OPTIONS))
         assert (report.unchanged, report.failed_before) == (41, 1)
+
+
+@pytest.mark.long
+def test_what_a_lost_machine_held_is_done_by_the_other(
+    server: Loopback, media: Path, tmp_path: Path
+) -> None:
+    make.save_pictures(media, 200)
+    server.reset()
+    with closing(store_at(server, tmp_path / "remote")) as store, two_machines() as machines:
+        assert machines.stdin
+        assert machines.stdout
+        collection = store.create("photos", schema_of(FakeEncoder()))
+        address = machines.stdout.readline().strip()
+        arguments = [address, server.url, str(tmp_path / "remote"), str(media)]
+        command = [sys.executable, "-m", "tests.ingestion.cluster.driver", *arguments]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            told = [next(process.stdout) for _ in range(20)]
+            machines.stdin.write("lose\n")
+            machines.stdin.flush()
+            told += process.stdout
+        assert process.returncode == 0
+        assert len(set(told)) == len(told) == 201  # each file once, and that it started
+        assert len(stored(collection)) == 200
+        assert {status for status, *_ in rows(collection).values()} == {"done"}
+
+
+@contextmanager
+def two_machines() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.ingestion.cluster.machines"]
+    with subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    ) as process:
+        yield process
+        process.communicate(timeout=60)
