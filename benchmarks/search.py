@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -197,29 +198,45 @@ def ways(collection: LocalCollection, raw: Floats, root: Path, queries: dict[str
         "numpy gemv, top 10": lambda query: best_of(raw @ query),
     }
     if not segment.factory.startswith("HNSW"):
-        asked |= bare(segment.calibration, raw, next(root.rglob("*.faiss")))
+        asked |= bare(segment.calibration, raw, next(root.rglob("*.faiss")), queries)
     compare(asked, queries)
 
 
-def bare(calibration: Calibration, raw: Floats, file: Path) -> dict[str, Ask]:
-    """The index of the segment without us, at the levels chosen for images and for texts."""
+def bare(
+    calibration: Calibration, raw: Floats, file: Path, queries: dict[str, Queries]
+) -> dict[str, Ask]:
+    """The index of the segment without us: the lists that we look at, and as many for every query.
+
+    It rescores as many as we do, which its own products with the centroids decide for us.
+    """
+    faiss: Any = import_module("faiss")
     index = faiss_index.read(file)
+    faiss.omp_set_num_threads(1)
+    plans: dict[bytes, tuple[int, int]] = {}
 
-    def scan(query: Floats, depth: int, probe: int) -> Ints:
-        ids: Ints = faiss_index.search(index, query[None], depth, probe)[0] - 1
-        return ids[ids >= 0]
-
-    def rescored(query: Floats, level: Level) -> Ints:
-        ids = scan(query, level.depth, level.probe)
+    def rescored(query: Floats, depth: int, probe: int) -> Ints:
+        parameters = faiss.SearchParametersIVF(nprobe=probe)
+        ids: Ints = index.search(query[None], depth, params=parameters)[1][0] - 1
+        ids = ids[ids >= 0]
         return ids[best_of(raw[ids] @ query)]
 
-    asked: dict[str, Ask] = {}
-    for kind in KINDS.values():
-        if level := chosen_level(calibration, K, kind):
-            name = f"FAISS, {level.probe} lists"
-            asked[f"{name}, its own top 10"] = partial(scan, depth=K, probe=level.probe)
-            asked[f"{name}, {level.depth} rescored"] = partial(rescored, level=level)
+    asked: dict[str, Ask] = {
+        "FAISS, the same lists": lambda query: rescored(query, *plans[query.tobytes()])
+    }
+    for kind, some in queries.items():
+        found = [plan(calibration, index, query) for query in some.vectors]
+        plans |= {query.tobytes(): one for query, one in zip(some.vectors, found, strict=True)}
+        depth, probe = (round(float(np.mean(part))) for part in zip(*found, strict=True))
+        name = f"FAISS, {probe} lists as of {kind}, {depth}"
+        asked[name] = partial(rescored, depth=depth, probe=probe)
     return asked
+
+
+def plan(calibration: Calibration, index: faiss_index.Index, query: Floats) -> tuple[int, int]:
+    """How many candidates a search takes from how many lists; of all where it would scan."""
+    near = faiss_index.products(index, query[None])
+    level = chosen_level(calibration, K, calibration.kind(near))
+    return (level.depth, int(level.probes(near)[0])) if level else (100, index.nlist)
 
 
 def chosen_level(calibration: Calibration, neighbours: int, kind: int) -> Level | None:

@@ -63,11 +63,21 @@ def candidates(
     found = _from_segments(sealed, query, wanted, limit, effort, options.recall)
     if found is None:
         return Candidates(scan(vectors, query, wanted.mask, limit), "scan")
-    positions = vectors.rows.positions(found)
+    positions = vectors.rows.positions(np.sort(found))  # in order, as they are far sooner found
     first, tail = wanted.tail
     parts = [positions[wanted.mask[positions]], scan(vectors, query, tail, limit, first)]
     both = np.unique(np.concatenate(parts))
     return Candidates(narrowed(vectors, query, both, limit), "segments")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """How to search a segment for a query: `near` are its products, `count` rows are wanted."""
+
+    segment: Segment
+    near: Floats
+    count: int
+    level: Level
 
 
 def _from_segments(
@@ -78,32 +88,30 @@ def _from_segments(
     counts = zip(wanted.counts[1:].tolist(), sealed.alive.counts[1:].tolist(), strict=False)
     for segment, (count, alive) in zip(sealed.segments, counts, strict=False):
         if count:
-            plan = _planned(segment, query, limit * alive / count, effort, recall)
-            if plan is None:
+            near, calibration = segment.products(query), segment.record.calibration
+            kind = calibration.kind(near)
+            # The best `limit` of a tenth of the rows are among the best `10 * limit`, roughly.
+            levels = calibration.levels(limit * alive / count, kind)
+            level = effort.level(levels, recall, kind)
+            if level is None:
                 return None
-            plans.append((segment, count, plan))
-    found = [_ask(segment, query, wanted, count, level) for segment, count, level in plans]
+            plans.append(_Plan(segment, near, count, level))
+    found = [_ask(plan, query, wanted) for plan in plans]
     whole = [part for part in found if part is not None]
     return np.concatenate(whole) if whole and len(whole) == len(found) else None
 
 
-def _planned(
-    segment: Segment, query: Floats, neighbours: float, effort: Effort, recall: float
-) -> Level | None:
-    # The best `limit` of a tenth of the rows are among the best `10 * limit` of all, roughly.
-    kind = segment.kind(query)
-    return effort.level(segment.record.calibration.levels(neighbours, kind), recall, kind)
-
-
-def _ask(segment: Segment, query: Floats, wanted: Wanted, count: int, level: Level) -> Ints | None:
+def _ask(plan: _Plan, query: Floats, wanted: Wanted) -> Ints | None:
     """The segment's candidates; as long as there are fewer than asked for, it is searched further.
 
     None when even all of the index has too few: a graph can lose its way among rows not wanted.
     """
-    depth, probe = min(level.depth, count), level.probe
-    bitmap = None if count == segment.record.rows else wanted.bitmap
+    segment, near = plan.segment, plan.near
+    depth = min(plan.level.depth, plan.count)
+    [probe] = plan.level.probes(near).tolist()
+    bitmap = None if plan.count == segment.record.rows else wanted.bitmap
     while True:
-        found = segment.search(query, depth, probe, bitmap)
+        found = segment.search(query, near, depth, probe, bitmap)
         if len(found) >= depth:
             return found
         if probe >= segment.most_probes:

@@ -2,28 +2,37 @@
 
 Measured when the segment is built, for every kind of query that `trial` makes. Which kind a query
 is like shows in its affinity, its product with the nearest centroid: the lower, the harder it is.
+Looked at are the lists that are nearly as near as the nearest one, in standard deviations of the
+query's products with all: few for a query among the vectors, many for one that is about as far from
+everything. What a query needs in this unit hardly depends on its kind.
 """
 
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 import numpy as np
+from numpy.typing import NDArray
 
 from indexer.local import faiss_index
-from indexer.local.faiss_index import Index
+from indexer.local.faiss_index import MOST_EF, Floats, Index
 from indexer.local.options import IndexKind
-from indexer.local.trial import Kind, Queries, Source, Trial
+from indexer.local.trial import Queries, Source, Trial
 from indexer.local.view import Ints
 
 TIERS = {10: 128, 40: 64, 160: 32, 640: 16}
 """Numbers of neighbours for which recall is measured, and by how many queries of each kind."""
-_DEPTHS = (3, 10, 15, 20, 30, 60, 100, 300)
+_DEPTHS = (3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 200, 300)
 """Candidates rescored, for each neighbour wanted."""
-_LEAST_DEPTH, _MOST_DEPTH = 100, 6400
+_LEAST_DEPTH, _MOST_DEPTH = 30, 6400
+_STEP = math.sqrt(2)
+"""Times as much is looked at, from step to step."""
+_LEAST_EF = 64
+_EVERYWHERE = 1e6
+"""Standard deviations: of n numbers, no two are more than the root of 2 n apart."""
 _ENOUGH = 0.9995
 _ERRORS = 2.4
 """Standard errors below the mean: Student's t at 97.5 %, of eight groups."""
@@ -37,18 +46,24 @@ _RESCORE_COST = 1.0
 
 @dataclass(frozen=True)
 class Level:
-    """A way to search: `probe` lists (or `ef`), `depth` candidates rescored.
+    """A way to search: how far to `reach`, and `depth` candidates rescored.
 
-    `recalls` are bounds below the recall for each kind of query, the hardest first.
+    Looked at are the lists that are at most `reach` behind the nearest, as `_behind` measures; in a
+    graph it is `ef`. `recalls` are bounds below the recall for each kind of query, the hardest
+    first.
     """
 
-    probe: int
+    reach: float
     depth: int
     recalls: tuple[float, ...]
 
     def recall(self, kind: int = 0) -> float:
         """For queries of this kind and easier ones."""
         return min(self.recalls[kind:])
+
+    def probes(self, near: Floats) -> Ints:
+        """How many lists that is (or `ef`), int64 `[n]`, for queries of these products `[n, m]`."""
+        return _probes(self.reach, near)
 
 
 @dataclass(frozen=True)
@@ -63,9 +78,9 @@ class Calibration:
     tiers: Mapping[int, Sequence[Level]]
     least: tuple[float, ...] = ()
 
-    def kind(self, affinity: float) -> int:
-        """Of a query of this affinity; 0 is the hardest."""
-        return bisect_right(self.least, affinity)
+    def kind(self, near: Floats) -> int:
+        """Of the query of these products with the centroids; 0 is the hardest."""
+        return bisect_right(self.least, near.max(initial=-1.0))
 
     def levels(self, neighbours: float, kind: int = 0) -> Sequence[Level]:
         """Those for so many neighbours, of rising recall; none when they are too many."""
@@ -78,7 +93,7 @@ class Calibration:
 
     def dump(self) -> str:
         tiers = {
-            k: [(level.probe, level.depth, *level.recalls) for level in levels]
+            k: [(level.reach, level.depth, *level.recalls) for level in levels]
             for k, levels in self.tiers.items()
         }
         return json.dumps({"text": self.text, "tiers": tiers, "least": self.least})
@@ -87,86 +102,147 @@ class Calibration:
     def load(cls, text: str) -> "Calibration":
         found = json.loads(text)
         tiers = {
-            int(k): [Level(probe, depth, tuple(recalls)) for probe, depth, *recalls in levels]
+            int(k): [Level(reach, depth, tuple(recalls)) for reach, depth, *recalls in levels]
             for k, levels in found["tiers"].items()
         }
         return cls(found["text"], tiers, tuple(found.get("least", ())))
+
+
+@dataclass(frozen=True)
+class _Group:
+    """The queries of one kind, their true neighbours, and their products with the centroids."""
+
+    queries: Queries
+    truth: Ints
+    near: Floats
+
+    def first(self, count: int) -> "_Group":
+        return _Group(self.queries.first(count), self.truth[:count], self.near[:count])
 
 
 def calibrate(
     index: Index, kind: IndexKind, rows: int, trial: Trial, stop: faiss_index.Stop = lambda: False
 ) -> Calibration:
     """Compare an index of so many rows with an exact scan of them."""
+    groups = [
+        _Group(k.queries, k.truth, faiss_index.products(index, k.queries.vectors))
+        for k in trial.kinds
+    ]
+    steps = _graph_steps() if faiss_index.is_graph(index) else _list_steps(groups, rows)
     tiers = {}
     for k, count in TIERS.items():
-        measured = list(_measured(index, k, count, rows, trial.kinds, stop))
-        tiers[k] = _frontier(measured, kind, rows, faiss_index.probes(index)[-1])
+        some = [group.first(count) for group in groups]
+        tiers[k] = _frontier(_measured(index, k, rows, some, steps, stop), kind)
         if k >= rows:
             break
-    return Calibration(trial.source, tiers, _least(index, trial.kinds))
+    return Calibration(trial.source, tiers, _least(index, groups))
 
 
-def _least(index: Index, kinds: Sequence[Kind]) -> tuple[float, ...]:
+def _least(index: Index, groups: Sequence[_Group]) -> tuple[float, ...]:
     """For each kind but the hardest, an affinity that few queries of harder kinds have."""
     if faiss_index.is_graph(index):
         return ()
-    harder = [
-        float(np.quantile(faiss_index.affinities(index, kind.queries.vectors), 1 - _TAKEN))
-        for kind in kinds[:-1]
-    ]
+    harder = [float(np.quantile(group.near.max(axis=1), 1 - _TAKEN)) for group in groups[:-1]]
     return tuple(accumulate(harder, max))
 
 
+def _graph_steps() -> list[tuple[float, float]]:
+    """Reaches, rising, and how much is looked at."""
+    ef = [_LEAST_EF << step for step in range(int(math.log2(MOST_EF / _LEAST_EF)) + 1)]
+    return [(float(some), float(some)) for some in ef]
+
+
+def _list_steps(groups: Sequence[_Group], rows: int) -> list[tuple[float, float]]:
+    """The same, of lists: those that hold so many rows for the queries of a trial, on average."""
+    behind = _behind(np.concatenate([group.near for group in groups]))
+    lists = behind.shape[1]
+    counts = _STEP ** np.arange(math.ceil(math.log(lists, _STEP)))
+    reaches = np.quantile(behind, counts / lists).tolist()
+    looked_at = (counts * rows / lists).tolist()
+    return [*zip(reaches, looked_at, strict=True), (_EVERYWHERE, float(rows))]
+
+
+def _probes(reach: float, near: Floats) -> Ints:
+    if not near.shape[1]:  # a graph
+        return np.full(len(near), int(reach))
+    within: Ints = np.count_nonzero(_behind(near) <= reach, axis=1)
+    return within
+
+
+def _behind(near: Floats) -> Floats:
+    """How far each list is behind the nearest, in standard deviations of the products `[n, m]`."""
+    spread = np.maximum(near.std(axis=1, keepdims=True), 1e-9)
+    behind: Floats = (near.max(axis=1, keepdims=True) - near) / spread
+    return behind
+
+
 def _measured(
-    index: Index, k: int, count: int, rows: int, kinds: Sequence[Kind], stop: faiss_index.Stop
-) -> Iterator[Level]:
+    index: Index,
+    k: int,
+    rows: int,
+    groups: Sequence[_Group],
+    steps: Sequence[tuple[float, float]],
+    stop: faiss_index.Stop,
+) -> Iterator[tuple[float, Level]]:
+    """Levels, and how much they look at."""
     depths = sorted({min(max(_LEAST_DEPTH, n * k), _MOST_DEPTH) for n in _DEPTHS})
-    recalls: list[list[float]] = [[] for _ in kinds]
-    for probe in faiss_index.probes(index):
+    recalls: list[list[float]] = [[] for _ in groups]
+    for reach, looked_at in steps:
         if stop():
             raise faiss_index.Stopped
         if faiss_index.is_graph(index):  # which is searched better the more is asked for
-            depths = [max(_LEAST_DEPTH, k, probe)]
-        for number, (queries, truth) in enumerate((kind.queries, kind.truth) for kind in kinds):
+            depths = [max(_LEAST_DEPTH, k, int(reach))]
+        for number, group in enumerate(groups):
             if recalls[number] and recalls[number][-1] >= _ENOUGH:
                 continue  # a level that costs more will not be chosen for it
-            depth = min(depths[-1] + 1, rows)
-            found = faiss_index.search(index, queries.vectors[:count], depth, probe)
-            recalls[number] = [_recall(found, queries, truth[:count, :k], d) for d in depths]
+            depth, probes = min(depths[-1] + 1, rows), _probes(reach, group.near)
+            found = faiss_index.search(index, group.queries.vectors, group.near, depth, probes)
+            recalls[number] = _recalls(found, group.queries, group.truth[:, :k], depths)
         for depth, *some in zip(depths, *recalls, strict=True):
-            yield Level(probe, depth, tuple(some))
+            yield looked_at, Level(reach, depth, tuple(some))
         if min(recall[-1] for recall in recalls) >= _ENOUGH:
             return
 
 
-def _recall(found: Ints, queries: Queries, truth: Ints, depth: int) -> float:
-    """The share of each query's neighbours among its candidates; a bound below the mean.
+def _recalls(found: Ints, queries: Queries, truth: Ints, depths: Sequence[int]) -> list[float]:
+    """For each depth the share of the neighbours among the candidates; bounds below the means.
 
     Another group of queries would have another mean, so what groups differ by, beyond what few
     queries make them differ by, is an error, too.
     """
-    rows = zip(found, (t[t >= 0] for t in truth), queries.own, strict=False)
-    shares = np.array(
-        [
-            np.isin(wanted, row[row != own][:depth]).mean() if len(wanted) else 1.0
-            for row, wanted, own in rows
-        ]
-    )
-    groups = [shares[first :: queries.groups] for first in range(min(queries.groups, len(shares)))]
+    places = [
+        _places(row[row != own], wanted[wanted >= 0])
+        for row, wanted, own in zip(found, truth, queries.own, strict=True)
+    ]
+    return [_bound(_shares(places, depth), queries.groups) for depth in depths]
+
+
+def _places(row: Ints, wanted: Ints) -> Ints:
+    """Where each of those wanted is in a row of candidates; beyond its end if nowhere."""
+    order = np.argsort(row)
+    found = order[np.minimum(np.searchsorted(row, wanted, sorter=order), len(row) - 1)]
+    return np.where(row[found] == wanted, found, _MOST_DEPTH)
+
+
+def _shares(places: Sequence[Ints], depth: int) -> NDArray[np.float64]:
+    return np.array([(some < depth).mean() if len(some) else 1.0 for some in places])
+
+
+def _bound(shares: NDArray[np.float64], count: int) -> float:
+    groups = [shares[first::count] for first in range(min(count, len(shares)))]
     alone = float(np.mean([group.var() / len(group) for group in groups]))
     between = max(0.0, float(np.var([group.mean() for group in groups])) - alone)
     error = math.sqrt(alone / len(groups) + between)
     return float(round(shares.mean() - _ERRORS * error, 4))
 
 
-def _frontier(levels: Sequence[Level], kind: IndexKind, rows: int, most: int) -> list[Level]:
+def _frontier(measured: Iterable[tuple[float, Level]], kind: IndexKind) -> list[Level]:
     """Those that no cheaper one equals, for some kind of query, by rising cost."""
-
-    def cost(level: Level) -> float:
-        looked_at = level.probe if kind == "hnsw-sq8" else rows * level.probe / most
-        return looked_at * _ROW_COST[kind] + level.depth * _RESCORE_COST
-
-    by_cost = sorted(levels, key=cost)
+    costs = {
+        level: looked_at * _ROW_COST[kind] + level.depth * _RESCORE_COST
+        for looked_at, level in measured
+    }
+    by_cost = sorted(costs, key=costs.__getitem__)
     kinds = range(len(by_cost[0].recalls))
     kept = {level for number in kinds for level in _rising(by_cost, number)}
     return [level for level in by_cost if level in kept]

@@ -26,7 +26,7 @@ _TRAINING_ROWS = 64
 """For each list."""
 _ROUNDS = 10
 _LINKS, _EF_CONSTRUCTION = 16, 100
-_MOST_EF = 1024
+MOST_EF = 1024
 
 Floats = NDArray[np.float32]
 Index: TypeAlias = Any
@@ -174,39 +174,55 @@ def is_graph(index: Index) -> bool:
     return not hasattr(index, "nlist")
 
 
-def probes(index: Index) -> list[int]:
-    """How much of an index may be looked at, in rising steps: lists, or a graph's `ef`."""
-    first, most = (64, _MOST_EF) if is_graph(index) else (1, index.nlist)
-    steps = [first << step for step in range(most.bit_length()) if first << step < most]
-    return [*steps, most]
+def most_probes(index: Index) -> int:
+    """How much of an index can be looked at: its lists, or the highest `ef` of a graph."""
+    return MOST_EF if is_graph(index) else int(index.nlist)
 
 
-def affinities(index: Index, queries: Floats) -> Floats:
-    """How near each query `[n, dim]` is to the nearest centroid, float32 `[n]`; 0 in a graph."""
+def products(index: Index, queries: Floats) -> Floats:
+    """Of each query `[n, dim]` with each centroid, float32 `[n, lists]`; a graph has none."""
     if is_graph(index):
-        return np.zeros(len(queries), np.float32)
+        return np.empty((len(queries), 0), np.float32)
     faiss = _faiss()
-    faiss.omp_set_num_threads(1)
-    products: Floats = index.quantizer.search(queries, 1)[0][:, 0]
-    return products
+    held = faiss.downcast_index(index.quantizer).get_xb()
+    centroids = faiss.rev_swig_ptr(held, index.nlist * index.d).reshape(index.nlist, index.d)
+    # Not BLAS, whose threads take longer to wake than this takes.
+    found: Floats = np.vecdot(queries[:, None], centroids)
+    return found
 
 
 def search(
-    index: Index, queries: Floats, depth: int, probe: int, bitmap: NDArray[np.uint8] | None = None
+    index: Index,
+    queries: Floats,
+    near: Floats,
+    depth: int,
+    probes: Ints,
+    bitmap: NDArray[np.uint8] | None = None,
 ) -> Ints:
-    """The ids of the best `depth` by the index's own scores, int64 `[queries, depth]`, -1 at ends.
+    """The ids of the best `depth` by the index's own scores, int64 `[n, depth]`, -1 at ends.
 
-    `queries` are float32 `[n, dim]`; with a `bitmap` only ids whose bit is set (the lowest of a
-    byte first) are found.
+    `queries` are float32 `[n, dim]`, `near` their products with the centroids; of each, int64
+    `[n]`, so many of the nearest lists are looked at, in a graph as many steps as any has. With a
+    `bitmap` only ids whose bit is set (the lowest of a byte first) are found.
     """
     faiss = _faiss()
     faiss.omp_set_num_threads(1)  # of this thread alone; a single query gains nothing by more
     more = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
+    most = int(probes.max())
     if is_graph(index):
-        parameters = faiss.SearchParametersHNSW(efSearch=max(probe, depth), **more)
-    else:
-        parameters = faiss.SearchParametersIVF(nprobe=probe, **more)
-    ids: Ints = index.search(queries, depth, params=parameters)[1]
+        parameters = faiss.SearchParametersHNSW(efSearch=max(most, depth), **more)
+        ids: Ints = index.search(queries, depth, params=parameters)[1]
+        return ids
+    lists = np.ascontiguousarray(np.argsort(-near, axis=1)[:, :most])
+    near = np.take_along_axis(near, lists, 1)
+    lists[np.arange(most) >= probes[:, None]] = -1
+    ids, scores = np.empty((len(queries), depth), np.int64), np.empty((len(queries), depth), "f4")
+    # By its name in C++: that in Python takes no parameters.
+    index.search_preassigned_c(
+        *(len(queries), faiss.swig_ptr(queries), depth, faiss.swig_ptr(lists)),
+        *(faiss.swig_ptr(near), faiss.swig_ptr(scores), faiss.swig_ptr(ids), False),
+        faiss.SearchParametersIVF(nprobe=most, **more),
+    )
     return ids
 
 

@@ -62,7 +62,10 @@ def _gathered_scores(vectors: Vectors, query: Floats, positions: Ints) -> Floats
     scores = np.empty(len(positions), np.float32)
     for start in range(0, len(positions), _GATHER_ROWS):
         part = slice(start, start + _GATHER_ROWS)
-        _dot(vectors.gather(positions[part]), query, scores[part])
+        rows = vectors.gather(positions[part])
+        # Not `dot`: the threads of BLAS take longer to wake than so few rows take.
+        with np.errstate(invalid="ignore"):
+            np.vecdot(rows, query, out=scores[part])
     return scores
 
 

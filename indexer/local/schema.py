@@ -91,6 +91,10 @@ MIGRATIONS = (
           WHERE died IS NULL AND born IS NOT NULL) AS point
     WHERE found IS NOT NULL;
     """,
+    # Calibrations say how near lists must be, not how many they are: segments are built again.
+    """
+    DELETE FROM segment;
+    """,
 )
 """Append-only: a collection that was made by migration n is brought up by those after it."""
 

@@ -29,21 +29,30 @@ class Segment:
     index: Index
     points: Ints
 
+    def products(self, query: Floats) -> Floats:
+        """Of a query `[dim]` with the centroids, float32 `[1, lists]`."""
+        return faiss_index.products(self.index, query[None])
+
     def search(
-        self, query: Floats, depth: int, probe: int, bitmap: NDArray[np.uint8] | None
+        self,
+        query: Floats,
+        near: Floats,
+        depth: int,
+        probe: int,
+        bitmap: NDArray[np.uint8] | None,
     ) -> Ints:
-        """The rows, int64 `[m]`, that the index thinks nearest to a query `[dim]`."""
-        found = faiss_index.search(self.index, query[None], depth, probe, bitmap)[0]
+        """The rows, int64 `[m]`, that the index thinks nearest to a query `[dim]`.
+
+        `near` are its products; `probe` lists are looked at.
+        """
+        probes = np.array([probe])
+        found = faiss_index.search(self.index, query[None], near, depth, probes, bitmap)[0]
         there: Ints = found[found >= 0]
         return there
 
-    def kind(self, query: Floats) -> int:
-        """How hard a query `[dim]` is, as `Calibration.kind` counts."""
-        return self.record.calibration.kind(faiss_index.affinities(self.index, query[None])[0])
-
     @cached_property
     def most_probes(self) -> int:
-        return faiss_index.probes(self.index)[-1]
+        return faiss_index.most_probes(self.index)
 
 
 class Shelf:

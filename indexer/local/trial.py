@@ -38,6 +38,9 @@ class Queries:
     def __len__(self) -> int:
         return len(self.own)
 
+    def first(self, count: int) -> "Queries":
+        return Queries(self.vectors[:count], self.own[:count], self.groups)
+
 
 @dataclass(frozen=True)
 class Kind:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer import Filter, IndexOptions, LocalCollection, LocalStore, Point, Schema, point_id
 from indexer.local.approximate import Effort
-from indexer.local.calibrate import _recall
+from indexer.local.calibrate import _recalls
 from indexer.local.options import IndexKind
 from indexer.local.trial import Queries
 
@@ -135,7 +135,9 @@ def test_more_effort_finds_more(sealed: Sealed) -> None:
 def kinds(collection: LocalCollection, queries: Floats) -> NDArray[np.int64]:
     with collection._engine().snapshot() as snapshot:
         [segment] = snapshot.sealed["c"].segments
-        return np.array([segment.kind(query) for query in queries])
+        return np.array(
+            [segment.record.calibration.kind(segment.products(query)) for query in queries]
+        )
 
 
 def test_a_query_far_away_is_not_taken_for_one_among_the_vectors(sealed: Sealed) -> None:
@@ -163,5 +165,5 @@ def test_what_groups_of_queries_differ_by_is_an_error() -> None:
     found = np.tile(np.arange(10), (100, 1))
     truth = found + np.where(np.arange(100) % 2, 5, 0)[:, None]
     alike = Queries(np.empty((100, 1), np.float32), np.full(100, -1))
-    assert _recall(found, replace(alike, groups=2), truth, 10) < 0.5
-    assert 0.65 < _recall(found, alike, truth, 10) < 0.75
+    assert _recalls(found, replace(alike, groups=2), truth, [10])[0] < 0.5
+    assert 0.65 < _recalls(found, alike, truth, [10])[0] < 0.75
