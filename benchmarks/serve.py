@@ -183,9 +183,13 @@ def soak(folder: Path, minutes: float) -> None:
             with httpx.Client(base_url=url, timeout=60) as client:
                 while not stop.wait(0.2):
                     file = {"files": (f"{uploaded[0]}.jpg", photo(uploaded[0]))}
-                    answer = client.post("/v1/collections/default/assets", files=file)
                     uploaded[0] += 1
-                    uploaded[1] += answer.status_code != 200
+                    try:
+                        answer = client.post("/v1/collections/default/assets", files=file)
+                    except httpx.TransportError:
+                        uploaded[1] += 1
+                    else:
+                        uploaded[1] += answer.status_code != 200
 
         thread = threading.Thread(target=ingest)
         thread.start()

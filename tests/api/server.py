@@ -12,6 +12,7 @@ import httpx
 import uvicorn
 
 from api.app import create_app
+from api.connection import Connection
 from api.installation import Installation
 from api.server import Server
 from api.settings import Settings
@@ -31,7 +32,9 @@ def serving(data: Path, **settings: Any) -> Iterator[Served]:  # noqa: ANN401
     """Serve an installation with the `fake` encoder until the context ends."""
     installation = Installation(Settings(data=data, **{"encoder": "fake", **settings}))
     app = create_app(installation)
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_level="critical", ws="none")
+    config = uvicorn.Config(
+        app, http=Connection, host="127.0.0.1", port=0, log_level="critical", ws="none"
+    )
     server = Server(config, app.state.service)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -1,6 +1,7 @@
 """The service goes on, whatever clients and disks do; each fault has its own status."""
 
 import socket
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -8,6 +9,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
+import api.connection
 import api.guard
 from encoders import Vectors
 from encoders.fake import FakeEncoder
@@ -25,10 +27,14 @@ def goes_on(served: Served) -> None:
     assert served.client.get(SEARCH, params={"q": "red"}).status_code == 200
 
 
+def connected(served: Served) -> socket.socket:
+    address = urlsplit(served.url)
+    return socket.create_connection((address.hostname, address.port), timeout=20)
+
+
 def raw(served: Served, head: str, body: bytes = b"") -> bytes:
     """What is answered to a request that is sent so far and no further."""
-    address = urlsplit(served.url)
-    with socket.create_connection((address.hostname, address.port), timeout=20) as connection:
+    with connected(served) as connection:
         connection.sendall(f"{head}\r\nHost: localhost\r\n".encode() + body)
         return connection.recv(10_000)
 
@@ -52,6 +58,46 @@ def test_a_body_that_does_not_come(tmp_path: Path) -> None:
         assert answer.startswith(b"HTTP/1.1 408")
         assert b"connection: close" in answer.lower()
         goes_on(served)
+
+
+@pytest.mark.parametrize("head", [b"", b"GET /livez HTTP/1.1\r\nHost: local"])
+def test_a_head_that_does_not_come(
+    fresh: Served, monkeypatch: pytest.MonkeyPatch, head: bytes
+) -> None:
+    monkeypatch.setattr(api.connection, "HEAD_SECONDS", 0.3)
+    with connected(fresh) as connection:
+        connection.sendall(head)
+        assert connection.recv(100) == b""
+    goes_on(fresh)
+
+
+def trickle(connection: socket.socket) -> None:
+    """A head that comes, but slowly."""
+    connection.sendall(b"GET /livez HTTP/1.1\r\nHost: ")
+    for _ in range(1_000):
+        connection.sendall(b"A")
+        time.sleep(0.01)
+
+
+def test_a_head_that_does_not_come_after_another(
+    fresh: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api.connection, "HEAD_SECONDS", 0.3)
+    with connected(fresh) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            trickle(connection)
+    goes_on(fresh)
+
+
+def test_a_head_without_an_end(fresh: Served) -> None:
+    with connected(fresh) as connection:
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n")
+        endless = b"X: y\r\n" * 5_000_000
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            connection.sendall(endless)
+    goes_on(fresh)
 
 
 def test_a_file_that_stops_coming(fresh: Served, monkeypatch: pytest.MonkeyPatch) -> None:
