@@ -90,6 +90,8 @@ class Jobs:
 def told(record: JobRecord) -> JobOut:
     """A job as clients see it."""
     counts = JobCounts.model_validate(record.counts)
+    if record.state == "done":
+        counts.total = counts.found  # also where it was done before all were counted
     seconds = float(record.counts.get("seconds", 0))
     return JobOut(
         id=record.id,

@@ -138,6 +138,7 @@ OPENAI = ("/v1/chat/", "/v1/models", "/v1/embeddings")
 CLOSE = {"Connection": "close"}
 """For answers before the request was read: the rest would be taken for the next one."""
 JSON = "application/json"
+UNKNOWN_FIELD = "there is no such field: /docs lists those there are"
 
 
 def install(app: FastAPI) -> None:
@@ -229,10 +230,13 @@ def _is_disk_full(error: BaseException | None) -> bool:
 
 def _http_exception(request: Request, error: HTTPException) -> Response:
     name = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
-    headers = error.headers
+    headers, detail = error.headers, error.detail
     if error.status_code == 405 and (allowed := _allowed(request)):
         headers = {"Allow": allowed}
-    return problem(request, error.status_code, name, error.detail, headers=headers)
+        detail = f"{request.method} is not possible here: use {allowed}"
+    elif detail == HTTPStatus.NOT_FOUND.phrase:  # no route has the path
+        detail = "there is nothing at this path: /docs lists all there is"
+    return problem(request, error.status_code, name, detail, headers=headers)
 
 
 def _allowed(request: Request) -> str:
@@ -250,4 +254,6 @@ def _invalid_request(request: Request, error: RequestValidationError) -> Respons
 
 def _field_error(found: Mapping[str, Any]) -> FieldError:
     """Without the input itself: it may be large, or a secret."""
-    return FieldError(at=".".join(map(str, found["loc"])), message=found["msg"])
+    message = UNKNOWN_FIELD if found["type"] == "extra_forbidden" else found["msg"]
+    at = ".".join(map(str, found["loc"]))
+    return FieldError(at=at, message=message.removeprefix("Value error, "))

@@ -57,7 +57,7 @@ async def upload_assets(
     """
     collection = await service.queries(service.open, name)
     if content_kind(request) == JSON:
-        texts = (await read_texts(request)).items
+        texts = (await read_texts(request)).texts
         return await service.writes(service.intake.take_texts, collection, texts)
     limits, folder = service.upload_limits, service.incoming
     async with received(request, folder, limits, service.writes) as uploads:

@@ -54,15 +54,18 @@ async def list_points(
 
 
 @router.post("/scroll")
-async def scroll_points(name: str, asked: ScrollRequest, service: ServiceDep) -> PointPage:
+async def scroll_points(
+    name: str, service: ServiceDep, asked: ScrollRequest | None = None
+) -> PointPage:
     """Points that match a filter, in the order of their ids, with their vectors if wanted."""
-    return await service.queries(lambda: _scroll(service.open(name), asked))
+    return await service.queries(lambda: _scroll(service.open(name), asked or ScrollRequest()))
 
 
 @router.post("/count")
-async def count_points(name: str, asked: CountRequest, service: ServiceDep) -> Count:
-    """How many points match a filter."""
-    found = await service.queries(lambda: service.open(name).count(asked.filter))
+async def count_points(name: str, service: ServiceDep, asked: CountRequest | None = None) -> Count:
+    """How many points match a filter, or how many there are."""
+    tree = asked.filter if asked else None
+    found = await service.queries(lambda: service.open(name).count(tree))
     return Count(count=found)
 
 

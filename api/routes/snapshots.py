@@ -57,13 +57,14 @@ async def delete_snapshot(snapshot: str, service: ServiceDep) -> None:
 
 @router.post("/v1/snapshots/{snapshot}/restore", status_code=201)
 async def restore_snapshot(
-    snapshot: str, wanted: RestoreRequest, service: ServiceDep, response: Response
+    snapshot: str, service: ServiceDep, response: Response, wanted: RestoreRequest | None = None
 ) -> CollectionDetail:
     """Make a collection of a snapshot, under the name it had or another.
 
     All of it is checked before the collection is there.
     """
-    made = await service.maintenance(_restore, service, snapshot, wanted.name)
+    name = wanted.name if wanted else None
+    made = await service.maintenance(_restore, service, snapshot, name)
     response.headers["Location"] = f"/v1/collections/{made.name}"
     return made
 

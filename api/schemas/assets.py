@@ -1,9 +1,9 @@
 """Assets and uploads."""
 
-from typing import Literal
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, BeforeValidator, Field
 
 from api.schemas.base import Payload, Request
 
@@ -40,17 +40,20 @@ class TextItem(Request):
     payload: Payload = Field({}, max_length=1_000, description="To filter on, and found with it.")
 
 
+def _whole(given: object) -> object:
+    """A text alone is short for an item without more."""
+    return {"text": given} if isinstance(given, str) else given
+
+
+Text = Annotated[TextItem, BeforeValidator(_whole, json_schema_input_type=str | TextItem)]
+
+
 class TextUpload(Request):
-    texts: list[str | TextItem] = Field(
+    texts: list[Text] = Field(
         min_length=1,
         max_length=256,
         description="Each becomes a point; 64 kB at most. Without an id the words are it.",
     )
-
-    @property
-    def items(self) -> list[TextItem]:
-        """All of them in the longer way of writing."""
-        return [TextItem(text=one) if isinstance(one, str) else one for one in self.texts]
 
 
 class UploadItem(BaseModel):

@@ -15,6 +15,7 @@ from api.settings import Settings
 from encoders import ModelUnavailable
 from indexer import CollectionBusy, CollectionDamaged, NewerFormat, StorageError
 from ingestion import NotMedia
+from tests.api.routes.test_search import refused
 
 SECRET = "/home/someone/private"
 
@@ -88,3 +89,14 @@ def test_text_of_unexpected_errors_goes_to_the_log_alone(
     assert answer.headers["x-request-id"] in record.getMessage()
     assert record.exc_info is not None
     assert SECRET in str(record.exc_info[1])
+
+
+def test_what_is_not_there_says_what_is(client: httpx.Client) -> None:
+    assert "/docs" in refused(client.get("/v1/nowhere"), 404, "not-found")
+    answer = client.post("/v1/status")
+    assert refused(answer, 405, "method-not-allowed") == "POST is not possible here: use GET"
+    assert answer.headers["allow"] == "GET"
+    answer = client.post("/v1/classify", json={"labels": ["a"]})
+    assert refused(answer, 422, "invalid-request").startswith("body: give either an image")
+    answer = client.post("/v1/collections", json={"name": "a", "nam": "b"})
+    assert "body.nam: there is no such field" in refused(answer, 422, "invalid-request")

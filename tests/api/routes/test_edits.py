@@ -71,6 +71,8 @@ def test_points_are_scrolled_with_their_vectors(filled: Served) -> None:
             break
     assert len({point["id"] for point in seen}) == len(seen)
     assert len(seen) == filled.client.post(f"{POINTS}/count", json={}).json()["count"]
+    assert len(seen) == filled.client.post(f"{POINTS}/count").json()["count"]
+    assert len(filled.client.post(f"{POINTS}/scroll").json()["points"]) == len(seen)
     norms = [np.linalg.norm(point["vectors"]["default"]) for point in seen]
     np.testing.assert_allclose(norms, 1, atol=1e-6)
 

@@ -99,6 +99,7 @@ def test_a_folder_is_ingested_and_told_to_its_end(served: Served, folder: Path) 
     assert (name, last["state"], last["is_over"], last["error"]) == ("end", "done", True, "")
     wanted = {"found": 5, "done": 4, "failed": 1, "unchanged": 0, "skipped": 0, "points": 4}
     assert wanted.items() <= last["counts"].items()
+    assert last["counts"]["total"] == last["counts"]["found"]
     assert last["options"] == {"exclude": ["*.txt"]}
     assert last["rates"]["encode"] > 0
     assert served.client.get(f"/v1/jobs/{job['id']}").json() == last

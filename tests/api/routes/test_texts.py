@@ -98,8 +98,10 @@ def test_payloads_and_ids_that_are_no_good_fail_alone(fresh: Served) -> None:
     assert "deep" in items[4]["reason"]
     assert "has the same id" in items[5]["reason"]
     assert fresh.client.get(f"{ASSETS}/a").json()["status"] == "done"
-    for wrong in ({"id": "a"}, {"text": "a", "id": "/"}, {"text": "a", "payload": []}):
-        refused(fresh.client.post(ASSETS, json={"texts": [wrong]}), 422, "invalid-request")
+    wrong = {"text": {"id": "a"}, "id": {"text": "a", "id": "/"}, "tag": {"text": "a", "tag": 1}}
+    for field, text in wrong.items():
+        answer = fresh.client.post(ASSETS, json={"texts": ["a", text]})
+        assert f"body.texts.1.{field}: " in refused(answer, 422, "invalid-request")
 
 
 def test_a_text_takes_the_place_of_a_picture_and_back(fresh: Served) -> None:
