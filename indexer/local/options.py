@@ -9,6 +9,10 @@ IndexKind = Literal["rabitq", "ivf-rabitq", "ivf-sq8", "sq8", "hnsw-sq8"]
 bytes; a graph over bytes."""
 Choice = Literal["auto", "exact"] | IndexKind
 
+_BYTES_UP_TO = 256
+"""Dimensions. Looking at a code of bits costs some 10 ns, whatever its length: up to a hundred and
+more dimensions an exact scan is faster, and bytes are faster than either."""
+
 
 @dataclass(frozen=True)
 class IndexOptions:
@@ -17,7 +21,8 @@ class IndexOptions:
     `kind`: `auto` goes by size, `exact` seals nothing. `vectors` are the names that get an index,
     by default the first of `default`, `c`, and those there are. Above `tail_rows` vectors without
     an index they are sealed; above `ivf_rows` in one segment `auto` divides them into lists. It
-    takes codes of 2 bits, or of a byte where those do not reach `recall`.
+    takes codes of 2 bits, or of a byte where those do not reach `recall` or have no use: up to 256
+    dimensions.
     Filters that leave at most `gather_rows`, or a hundredth, are answered from those rows alone.
     `recall` (0 to 1) is aimed at where a query asks for nothing else. `patience` is how many
     seconds a writer waits for sealing that falls far behind; `threads` build, 0 for one per core.
@@ -48,8 +53,10 @@ class IndexOptions:
             return [name for name in known if name in self.vectors]
         return [next((name for name in ("default", "c") if name in known), known[0])]
 
-    def kinds_of(self, rows: int) -> Sequence[IndexKind]:
+    def kinds_of(self, rows: int, dim: int) -> Sequence[IndexKind]:
         """What a segment of so many rows may be, the smallest first; not for `exact`."""
-        if self.kind == "auto" or self.kind == "exact":
-            return ("rabitq", "sq8") if rows <= self.ivf_rows else ("ivf-rabitq", "ivf-sq8")
-        return (self.kind,)
+        if self.kind != "auto" and self.kind != "exact":
+            return (self.kind,)
+        small: IndexKind = "rabitq" if rows <= self.ivf_rows else "ivf-rabitq"
+        large: IndexKind = "sq8" if rows <= self.ivf_rows else "ivf-sq8"
+        return (large,) if dim <= _BYTES_UP_TO else (small, large)

@@ -50,6 +50,11 @@ class Plan:
     def ids(self) -> Ints:
         return self.vectors.rows.points[self.positions]
 
+    @property
+    def dim(self) -> int:
+        dim: int = next(iter(self.vectors.blocks.values())).shape[1]
+        return dim
+
     def parts(self) -> Iterator[tuple[Ints, Floats]]:
         """Ids and vectors, some at a time."""
         ids = self.ids
@@ -139,7 +144,7 @@ def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Recor
     images = image_like(*plan.sample(max(TIERS.values()), random), random)
     texts, source = _text_queries(plan, random)
     trial = Trial.over([*texts, images], source, min(max(TIERS), rows), plan.parts, stop)
-    for kind in options.kinds_of(rows):
+    for kind in options.kinds_of(rows, plan.dim):
         description, index = _index(plan, kind, options, random, stop)
         calibration = calibrate(index, kind, rows, trial, stop)
         if calibration.reaches(options.recall):
@@ -151,8 +156,8 @@ def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Recor
 def _index(
     plan: Plan, kind: IndexKind, options: IndexOptions, random: np.random.Generator, stop: Stop
 ) -> tuple[str, Index]:
-    rows, dim = len(plan.positions), next(iter(plan.vectors.blocks.values())).shape[1]
-    description = faiss_index.factory(kind, rows, dim)
+    rows = len(plan.positions)
+    description = faiss_index.factory(kind, rows, plan.dim)
     log.info("sealing %d vectors %r as %s", rows, plan.name, description)
     wanted = faiss_index.training_rows(faiss_index.lists_of(kind, rows))
     _, sample = plan.sample(wanted, random)

@@ -1,6 +1,8 @@
 """Sealed segments: when they are made, what is found through them, and what becomes of them."""
 
 from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -74,9 +76,20 @@ def test_what_is_sealed_is_found_as_before(collection: LocalCollection) -> None:
     index, other = collection.index_info()
     assert (index.name, index.dim, index.rows, index.tail) == ("c", DIM, 1000, 0)
     [segment] = index.segments
-    assert (segment.kind, segment.rows, segment.live) == ("rabitq", 1000, 1000)
+    assert (segment.kind, segment.rows, segment.live) == ("sq8", 1000, 1000)
     assert (other.name, other.segments) == ("g", ())
     assert agrees(collection) == {"segments"}
+
+
+@pytest.mark.parametrize(("dim", "kind"), [(256, "sq8"), (257, "rabitq")])
+def test_short_vectors_become_bytes(tmp_path: Path, dim: int, kind: str) -> None:
+    """An exact scan of these is faster than 2-bit codes, but not than bytes."""
+    rows = unit(np.random.default_rng(0).normal(size=(300, dim)))
+    with closing(LocalStore(tmp_path, index=replace(OPTIONS, recall=0.1))) as store:
+        made = store.create("photos", Schema({"c": dim}))
+        made.upsert([replace(point(n), vectors={"c": row}) for n, row in enumerate(rows)])
+        made.seal()
+        assert [segment.kind for segment in made.index_info()[0].segments] == [kind]
 
 
 def test_the_tail_is_scanned_and_the_dead_are_not_found(collection: LocalCollection) -> None:
