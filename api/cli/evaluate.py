@@ -5,18 +5,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
+from api.cli import evaluate_flags as flags
 from api.cli.options import CollectionName, Data, Device, EncoderName, More, installation
 from api.installation import Installation
 from encoders import BOTH, Modality
 from retrieval.evaluate import (
     ADE20K,
-    DATASETS,
     MSRVTT_FRAMES,
     RERANK,
     Copy,
@@ -33,7 +33,6 @@ from retrieval.evaluate import (
     save,
     suite,
 )
-from retrieval.query import MAX_RERANK
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -51,45 +50,18 @@ PARTICULAR = (
 
 def evaluate(
     context: typer.Context,
-    dataset: Annotated[
-        str | None, typer.Argument(help=f"A public data set: {', '.join(DATASETS)}.")
-    ] = None,
-    root: Annotated[
-        Path | None,
-        typer.Option(exists=True, file_okay=False, help="The folder of your copy of it."),
-    ] = None,
-    language: Annotated[
-        list[str] | None, typer.Option(help="Only this language; give several.")
-    ] = None,
-    annotations: Annotated[Path | None, typer.Option(help="MSR-VTT: the list of captions.")] = None,
-    frames: Annotated[
-        int, typer.Option(min=1, max=256, help="MSR-VTT: frames of a video.")
-    ] = MSRVTT_FRAMES,
-    classes: Annotated[
-        Path | None, typer.Option(help="Class names: one a line, or folder, tab, name.")
-    ] = None,
-    templates: Annotated[
-        Path | None, typer.Option(help="Prompts with {c} for the class; ours by default.")
-    ] = None,
-    same_names: Annotated[
-        bool, typer.Option("--same-names", help="Let several classes have one name.")
-    ] = False,
-    queries: Annotated[
-        Path | None,
-        typer.Option(help="Instead: your own queries and what they should find, as JSON lines."),
-    ] = None,
-    rerank: Annotated[
-        int,
-        typer.Option(
-            min=0,
-            max=MAX_RERANK,
-            help="Own queries: hits to compare with the text, if possible.",
-        ),
-    ] = RERANK,
-    output: Annotated[
-        Path | None, typer.Option(help="Folder for the report; by default in the data folder.")
-    ] = None,
-    json_: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    dataset: flags.Dataset = None,
+    root: flags.Root = None,
+    language: flags.Language = None,
+    annotations: flags.Annotations = None,
+    frames: flags.Frames = MSRVTT_FRAMES,
+    classes: flags.Classes = None,
+    templates: flags.Templates = None,
+    same_names: flags.SameNames = False,
+    queries: flags.Queries = None,
+    rerank: flags.Rerank = RERANK,
+    output: flags.Output = None,
+    json_: flags.AsJson = False,
     data: Data = None,
     collection: CollectionName = None,
     encoder: EncoderName = None,

@@ -13,6 +13,7 @@ import httpx
 
 from api.chat.schemas import ModelList
 from api.client.call import Call, model, nothing
+from api.refusal import ServiceError
 from api.schemas.assets import AssetOut, AssetPage, UploadItem, UploadReport
 from api.schemas.collections import CollectionDetail, CollectionList, FieldList
 from api.schemas.jobs import FailurePage, JobList, JobOut, JobPlan
@@ -83,6 +84,8 @@ def fields(collection: str, kinds: Sequence[str] = ()) -> Call[FieldList]:
 
 def upload(collection: str, files: Sequence[Path]) -> Call[UploadReport]:
     """Add images and videos; each has its own outcome."""
+    if not files:
+        raise ServiceError(0, "there is no file to upload")
     return Call("POST", _ASSETS, model(UploadReport), {"name": collection}, files=files)
 
 

@@ -51,6 +51,8 @@ def test_files_are_uploaded(tmp_path: Path) -> None:
         served.installation.create("default")
         report = client.upload("default", [photo, note])
         assert [item.status for item in report.items] == ["done", "skipped"]
+        with pytest.raises(ServiceError, match="no file"):
+            client.upload("default", [])
 
 
 def test_texts_are_uploaded(fresh: Served) -> None:
