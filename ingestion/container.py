@@ -114,7 +114,7 @@ def decoded_only(
 
     Of each group of pictures, which begin at `keys` (ascending), what follows the last frame wanted
     is not decoded, nor are, where the coding tells them, frames that no other one refers to. With
-    `seeks` it begins at the first group wanted.
+    `seeks` it begins at the first group wanted. It ends at an interlaced frame.
     """
     container, stream = video
     groups: dict[int, set[int]] = defaultdict(set)
@@ -124,6 +124,8 @@ def decoded_only(
     if seeks:
         container.seek(min(groups), stream=stream)
     for frame in _decoded_groups(video, groups):
+        if frame.interlaced_frame:
+            return  # its fields may lie in two packets, and this may be half of it
         frame.time_base = stream.time_base  # the last ones of a group come without
         shown = clock.time(0, frame)
         if frame.pts in wanted and shown is not None:
@@ -138,8 +140,8 @@ def _decoded_groups(video: Opened, groups: dict[int, set[int]]) -> Iterator[Any]
     awaited: set[int] = set()
     for packet in container.demux(stream):
         beat()
-        if packet.is_keyframe:
-            awaited = groups.pop(packet.pts, set())
+        if packet.is_keyframe and packet.pts in groups:
+            awaited = groups.pop(packet.pts)
         if awaited:
             codec.skip_frame = "DEFAULT" if packet.pts in awaited else spare
             yield from codec.decode(packet)

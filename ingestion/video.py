@@ -142,7 +142,8 @@ class DecordReader:
 class SparseReader:
     """Reads through PyAV, and decodes little but the frames wanted: see `decoded_only`.
 
-    The timeline must be exact. What it reads is what `AvReader` does.
+    Where the timeline is not exact, it decodes from the first key frame on. What it reads is what
+    `AvReader` does.
     """
 
     def __init__(self, path: Path, timeline: Timeline) -> None:
@@ -154,17 +155,14 @@ class SparseReader:
         import av
 
         timeline, done = self._timeline, 0
+        keys = timeline.keys if timeline.exact else timeline.keys[:1]
+        gap = JUMP if timeline.exact else math.inf
         wanted = [float(timeline.times[timeline.shown_at(time)]) for time in times]
         with opened(self._path) as video:
             try:
-                for start, end in _runs(wanted, JUMP):
-                    frames = decoded_only(
-                        video,
-                        timeline.clock,
-                        wanted[start:end],
-                        timeline.keys,
-                        seeks=wanted[start] > JUMP,
-                    )
+                for start, end in _runs(wanted, gap):
+                    part, far = wanted[start:end], wanted[start] > gap
+                    frames = decoded_only(video, timeline.clock, part, keys, seeks=far)
                     for shot in _matching(frames, wanted, start, end):
                         if shot.at != done or shot.time > wanted[done] + EXACT:
                             raise Unreadable
@@ -228,7 +226,8 @@ def _reader(path: Path, timeline: Timeline) -> Reader:
     if timeline.regular:
         with suppress(Unreadable):
             return DecordReader(path, timeline)
-    return SparseReader(path, timeline) if timeline.exact else AvReader(path, timeline)
+    is_stamped = timeline.clock.rate is None and len(timeline.keys)
+    return SparseReader(path, timeline) if is_stamped else AvReader(path, timeline)
 
 
 def _seek(path: Path, seconds: float) -> Any:  # noqa: ANN401
