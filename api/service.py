@@ -22,14 +22,15 @@ from api.security import Policy
 from api.stored import Stored
 from api.thumbnails import Thumbnails
 from api.uploads import UploadLimits, sweep
-from encoders import EncoderError, EncoderUnavailable
+from encoders import EncoderError
 from indexer import Collection, IndexerError
 from ingestion import Limits
 
 logger = logging.getLogger("polylens")
 ASIDE = 128
 """Queries whose texts are at the encoder: two batches of `max_batch` as it is by default."""
-AGAIN = 2.0  # seconds after which an encoder that was away is asked again
+AGAIN = 2.0  # seconds after which what hindered a start is tried again, doubled each time,
+LONGEST_PAUSE = 30.0  # up to these
 
 
 @dataclass
@@ -45,6 +46,7 @@ class Service:
     maintenance: Lane = field(default_factory=lambda: Lane(threads=1, waiting=8))
     planning: Lane = field(default_factory=lambda: Lane(threads=1, waiting=8))
     ready: bool = False
+    hindered: bool = False
     draining: bool = False
     since: float = field(default_factory=time.monotonic)
 
@@ -84,18 +86,24 @@ class Service:
         self.runner.stop()
 
     async def warm_up(self) -> None:
-        """Load the model before the first request needs it; `/readyz` tells when that is done."""
+        """Load the model before the first request needs it; `/readyz` tells when that is done.
+
+        What it needs may start after this service, or be mended meanwhile: it is tried for ever.
+        """
+        pause = AGAIN
+        while not self.ready:
+            try:
+                await self.queries(self._load)
+                self.ready = True
+            except (EncoderError, IndexerError) as error:
+                self.hindered = True
+                logger.error("not ready; tried again in %.0f s: %s", pause, error)
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
         try:
-            while not self.ready:
-                try:
-                    await self.queries(self._load)
-                    self.ready = True
-                except EncoderUnavailable as error:  # started before the server of its encoder
-                    logger.warning("waiting for the encoder: %s", error)
-                    await asyncio.sleep(AGAIN)
             await self.queries(self.installation.check_indexes)
-        except (EncoderError, IndexerError) as error:
-            logger.error("the model cannot be loaded: %s", error)
+        except IndexerError as error:
+            logger.error("indexes are not checked: %s", error)
 
     async def close(self) -> None:
         """Let go of connections to other servers."""

@@ -25,7 +25,8 @@ async def ready(service: ServiceDep) -> Readiness:
     if service.draining:
         raise Refusal(503, "draining", "this process is about to end", {"Retry-After": "5"})
     if not service.ready:
-        raise Refusal(503, "not-ready", "the model is not loaded yet", {"Retry-After": "5"})
+        why = "; the service's log says what hinders it" if service.hindered else ""
+        raise Refusal(503, "not-ready", f"the model is not loaded yet{why}", {"Retry-After": "5"})
     lost = sum(encoder.deaths for encoder in service.installation.encoders)
     return Readiness(status="ready", heads=list(service.heads.loaded), workers_replaced=lost)
 
