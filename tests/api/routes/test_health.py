@@ -35,8 +35,12 @@ def test_ready_once_the_server_of_the_collections_is_there(
     with loopback() as server:
         server.always = "401"
         with serving(tmp_path, qdrant_url=server.url) as served:
-            while "log says" not in refused(served.client.get("/readyz"), 503, "not-ready"):
+            for _ in range(500):
+                why = refused(served.client.get("/readyz"), 503, "not-ready")
+                if "log says" in why:
+                    break
                 time.sleep(0.01)
+            assert "the service's log says what hinders it" in why
             server.always = "none"
             assert until_ready(served.client) == READY
 
