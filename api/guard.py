@@ -1,6 +1,7 @@
 """The outermost layer: request ids, who may call, body limit, security headers, last resort."""
 
 import asyncio
+import math
 import random
 import re
 import time
@@ -73,7 +74,9 @@ class Guard:
 
     async def _guard(self, request: Request, receive: Receive, answer: "Answering") -> None:
         scope, patience = request.scope, Patience.of(self._request_timeout)
-        request.state.body = body = Body(receive, self._max_body_bytes, patience)
+        request.state.body = body = Body(
+            receive, self._max_body_bytes, patience, _declared(request)
+        )
         token = PATIENCE.set(patience)
         try:
             request.state.caller = self._policy.check(request)
@@ -113,12 +116,14 @@ class Guard:
 class Body:
     """The request's body as it arrives, cut off with a 413 beyond `limit` bytes.
 
-    One that does not come while `patience` lasts is given up with a 408. Once it is here, the
-    client is watched: when it leaves, `patience` is told.
+    Where that many are `declared`, nothing of it is asked for. One that does not come while
+    `patience` lasts is given up with a 408. Once it is here, the client is watched: when it
+    leaves, `patience` is told.
     """
 
-    def __init__(self, receive: Receive, limit: int, patience: Patience) -> None:
+    def __init__(self, receive: Receive, limit: int, patience: Patience, declared: int = 0) -> None:
         self._limit: float = limit
+        self._declared = declared
         self._silence: float | None = None
         self._receive = receive
         self._patience = patience
@@ -126,9 +131,9 @@ class Body:
         self._last: Message | None = None
         self._leaving: asyncio.Task[Message] | None = None
 
-    def take_file(self) -> None:
-        """Whoever reads it limits its size; it may take long, as long as something comes."""
-        self._limit, self._silence = float("inf"), SILENCE_SECONDS
+    def take_file(self, limit: float = math.inf) -> None:
+        """It may be larger, and may take long, as long as something comes."""
+        self._limit, self._silence = limit, SILENCE_SECONDS
 
     async def begin(self, *, empty: bool) -> None:
         """Where there is no body, nobody may ever ask for it: the watch begins now."""
@@ -141,15 +146,19 @@ class Body:
             return message
         if self._leaving is not None:
             return await asyncio.shield(self._leaving)
+        self._check(self._declared)
         message = await self._next()
         self._seen += len(message.get("body", b""))
-        if self._seen > self._limit:
-            raise Refusal(
-                413, "too-large", f"the request is larger than {self._limit:,.0f} bytes", CLOSE
-            )
+        self._check(self._seen)
         if not message.get("more_body", False):
             self._leaving = asyncio.create_task(self._watch())
         return message
+
+    def _check(self, size: int) -> None:
+        if size > self._limit:
+            raise Refusal(
+                413, "too-large", f"the request is larger than {self._limit:,.0f} bytes", CLOSE
+            )
 
     async def _next(self) -> Message:
         try:
@@ -200,3 +209,9 @@ def _request_id(request: Request) -> str:
 
 def _has_no_body(request: Request) -> bool:
     return not {"content-length", "transfer-encoding"} & set(request.headers)
+
+
+def _declared(request: Request) -> int:
+    """Bytes that the body is said to have, 0 where that is left open."""
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isascii() and length.isdigit() else 0

@@ -71,6 +71,7 @@ class Policy:
     def _unknown(self, request: HTTPConnection) -> Refusal:
         if "authorization" in request.headers:
             self.count_guess(request)
+            return unknown_key()
         return unknown_caller()
 
     def _check_rate(self, key: Key, request: HTTPConnection) -> None:
@@ -80,7 +81,8 @@ class Policy:
 
     def _check_host(self, request: HTTPConnection) -> None:
         """A name that is not ours is how DNS rebinding looks from here."""
-        host = host_name(request.headers.get("host", ""))
+        named = request.headers.getlist("host")
+        host = host_name(named[0]) if len(named) == 1 else ""  # a proxy may go by another of them
         if host in self._allowed or host in LOOPBACK_NAMES:
             return
         if not self._local and _is_address(host):  # rebinding needs a name
@@ -129,6 +131,16 @@ def unknown_caller() -> Refusal:
         401,
         "key-required",
         "send an API key: Authorization: Bearer KEY",
+        {"WWW-Authenticate": "Bearer"},
+    )
+
+
+def unknown_key() -> Refusal:
+    """The answer to who sends another key than those there are."""
+    return Refusal(
+        401,
+        "unknown-key",
+        "this key is not known here, or not sent as Authorization: Bearer KEY",
         {"WWW-Authenticate": "Bearer"},
     )
 

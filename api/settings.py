@@ -199,6 +199,11 @@ class Settings(BaseSettings):
     rate_limit: float | None = Field(
         None, gt=0, description="Requests a second that one key (or address) may send; none: any."
     )
+    max_connections: int = Field(
+        1000,
+        ge=1,
+        description="Most open connections of a process; for a new one the one idle longest goes.",
+    )
     roots: list[Path] = Field(
         default_factory=list,
         description="Folders whose originals may be served, and ingested over HTTP, besides those "

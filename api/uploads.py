@@ -1,6 +1,7 @@
 """Multipart uploads straight to disk: hashed and limited as they stream in."""
 
 import hashlib
+import math
 import secrets
 import shutil
 import time
@@ -39,6 +40,11 @@ class UploadLimits:
 
     file_bytes: int
     files: int
+
+    @property
+    def endless(self) -> int:
+        """Bytes of a file of which no more are read, not even to let it fail alone."""
+        return 2 * self.file_bytes + SPARE
 
 
 @dataclass
@@ -92,7 +98,7 @@ async def received_file(
     """
     async with _incoming(folder, limits, lane) as incoming:
         await lane(incoming.begin, id_, id_)
-        await _read(request, incoming.write, lane)
+        await _read(request, incoming.write, lane, limits.endless)
         await lane(incoming.close)
         yield incoming.uploads[0]
 
@@ -114,8 +120,10 @@ async def _incoming(folder: Path, limits: UploadLimits, lane: Lane) -> AsyncIter
         await lane(incoming.discard)
 
 
-async def _read(request: Request, take: Callable[[bytes], None], lane: Lane) -> None:
-    request.state.body.take_file()
+async def _read(
+    request: Request, take: Callable[[bytes], None], lane: Lane, limit: float = math.inf
+) -> None:
+    request.state.body.take_file(limit)
     pending = bytearray()
     async for chunk in request.stream():
         pending += chunk
@@ -162,7 +170,7 @@ class _Incoming:
             upload.too_large = True
             self.close()
             upload.path.unlink()
-        if upload.size > 2 * limit + SPARE:
+        if upload.size > self._limits.endless:
             raise Refusal(
                 413, "too-large", f"a file is far larger than the {limit:,} bytes taken", CLOSE
             )

@@ -66,7 +66,6 @@ DOMAIN_ERRORS = (
     RetrievalError,
     NotConfigured,
     NoHome,
-    ServiceError,
 )
 
 
@@ -96,6 +95,9 @@ def main() -> None:
             app()
     except UnknownCollection as error:
         _fail(f"{error}. Make it with: polylens ingest FOLDER, or name another with -c")
+    except ServiceError as error:
+        hint = ": the key is the setting client_key (POLYLENS_CLIENT_KEY)"
+        _fail(f"{error}{hint if error.status == 401 else ''}")
     except DOMAIN_ERRORS as error:
         _fail(str(error))
     except SettingsError as error:

@@ -14,6 +14,7 @@ from rich.table import Table
 from api.cli.options import CollectionName, Data, EncoderName, More, Url, client_key, installation
 from api.installation import Installation
 from api.load import Connect, Load, posting, press
+from api.settings import Settings
 from ingestion import load_image
 from retrieval import Part, Query
 
@@ -44,12 +45,7 @@ def bench(
         connect = (
             _engine(polylens, texts, image)
             if url is None
-            else posting(
-                url,
-                f"/v1/collections/{quote(polylens.settings.collection)}/search",
-                _body(texts, image),
-                client_key(polylens.settings),
-            )
+            else _service(polylens.settings, url, _body(texts, image))
         )
         loads = [press(connect, count, seconds) for count in clients or [1, 16]]
     Console().print(_table(loads))
@@ -62,6 +58,16 @@ def _body(texts: Sequence[str], image: Path | None) -> Callable[[int], dict[str,
         picture = base64.b64encode(image.read_bytes()).decode()
         return lambda _: {"parts": [{"image": picture}]}
     return lambda number: {"parts": [{"text": _text(texts, number)}]}
+
+
+def _service(settings: Settings, url: str, body: Callable[[int], dict[str, Any]]) -> Connect:
+    """Raises `ServiceError` where no search there can be answered."""
+    from api.client import Client
+
+    name, key = settings.collection, client_key(settings)
+    with Client(url, key, patience=0) as client:
+        client.collection(name)
+    return posting(url, f"/v1/collections/{quote(name)}/search", body, key)
 
 
 def _engine(polylens: Installation, texts: Sequence[str], image: Path | None) -> Connect:
@@ -85,7 +91,7 @@ def _table(loads: Sequence[Load]) -> Table:
     for name in ("clients", "searches/s", "p50 ms", "p99 ms", "failed"):
         table.add_column(name, justify="right")
     for load in loads:
-        failed = ", ".join(f"{count} x {status}" for status, count in load.failed.items())
+        failed = ", ".join(f"{n} x {status or 'no answer'}" for status, n in load.failed.items())
         times = [f"{load.milliseconds(percent):.1f}" for percent in (50, 99)]
         table.add_row(str(load.clients), f"{load.rate:.0f}", *times, failed or "0")
     return table

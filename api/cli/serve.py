@@ -27,10 +27,7 @@ def serve(
     more: More = None,
 ) -> None:
     """Serve the page and the REST API; by default only to this machine."""
-    import uvicorn
-
     from api.app import create_app
-    from api.connection import Connection
     from api.logs import configure
     from api.security import InsecureSettings
     from api.server import Server
@@ -55,14 +52,13 @@ def serve(
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             port = listener.getsockname()[1]
             typer.echo(f"polylens is at http://{shown}:{port}/ (Ctrl+C stops it)")
-            config = uvicorn.Config(
+            server = Server(
                 app,
-                http=Connection,
                 log_config=None,
                 timeout_keep_alive=75,  # longer than proxies keep theirs, so that they close first
                 timeout_graceful_shutdown=10,
             )
-            Server(config, app.state.service).run([listener])
+            server.run([listener])
 
 
 def _listen(host: str, port: int) -> socket.socket:

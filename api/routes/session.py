@@ -3,9 +3,8 @@
 from fastapi import APIRouter, Request, Response
 
 from api.keys import SESSION_SECONDS
-from api.problems import Refusal
 from api.schemas.session import Credentials, SessionInfo
-from api.security import COOKIE, unknown_caller
+from api.security import COOKIE, unknown_caller, unknown_key
 from api.service import ServiceDep
 
 router = APIRouter(prefix="/v1/session", tags=["session"])
@@ -19,7 +18,7 @@ async def open_session(
     cookie = await service.queries(service.policy.keys.open_session, credentials.key)
     if cookie is None:
         service.policy.count_guess(request)
-        raise Refusal(401, "unknown-key", "this key is not known here")
+        raise unknown_key()
     response.set_cookie(
         COOKIE,
         cookie,

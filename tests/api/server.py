@@ -9,10 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
 
 from api.app import create_app
-from api.connection import Connection
 from api.installation import Installation
 from api.server import Server
 from api.settings import Settings
@@ -32,10 +30,7 @@ def serving(data: Path, **settings: Any) -> Iterator[Served]:  # noqa: ANN401
     """Serve an installation with the `fake` encoder until the context ends."""
     installation = Installation(Settings(data=data, **{"encoder": "fake", **settings}))
     app = create_app(installation)
-    config = uvicorn.Config(
-        app, http=Connection, host="127.0.0.1", port=0, log_level="critical", ws="none"
-    )
-    server = Server(config, app.state.service)
+    server = Server(app, host="127.0.0.1", port=0, log_level="critical")
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
     while not server.started:

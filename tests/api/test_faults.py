@@ -3,6 +3,7 @@
 import socket
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -91,6 +92,34 @@ def test_a_head_that_does_not_come_after_another(
     goes_on(fresh)
 
 
+@pytest.mark.parametrize(
+    ("head", "status"),
+    [
+        (f"GET /livez?{'a' * 70_000} HTTP/1.1", b"414"),
+        (f"GET /{'a' * 200_000} HTTP/1.1", b"414"),
+        (f"GET /livez HTTP/1.1\r\nX: {'a' * 200_000}", b"431"),
+        ("GET /livez HTTP/9.9", b"400"),
+    ],
+)
+def test_heads_that_cannot_be_read_are_told_why(fresh: Served, head: str, status: bytes) -> None:
+    answer = raw(fresh, head, b"\r\n")
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b"application/problem+json" in answer
+    assert b"urn:polylens:" in answer
+    goes_on(fresh)
+
+
+def test_two_host_names(fresh: Served) -> None:
+    """A proxy in front may have looked at the one, and this service at the other."""
+    second = "Host: evil.example"
+    head = "GET /v1/collections HTTP/1.1"
+    for answer in (
+        raw(fresh, head, f"{second}\r\n\r\n".encode()),
+        raw(fresh, f"{head}\r\n{second}", b"\r\n"),
+    ):
+        assert answer.startswith(b"HTTP/1.1 421")
+
+
 def test_a_head_without_an_end(fresh: Served) -> None:
     with connected(fresh) as connection:
         connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n")
@@ -128,6 +157,48 @@ def test_an_upload_without_an_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         assert status == 413
         assert sent < 1_000_000_000
         assert left_over(served) == []
+        goes_on(served)
+
+
+@pytest.mark.parametrize(
+    "head", [f"PUT {SHOE} HTTP/1.1", f"POST {SEARCH} HTTP/1.1\r\nContent-Type: application/json"]
+)
+def test_ten_gigabytes_that_are_declared_are_not_asked_for(fresh: Served, head: str) -> None:
+    length = b"Content-Length: 10000000000\r\nExpect: 100-continue\r\n\r\n"
+    assert raw(fresh, head, length).startswith(b"HTTP/1.1 413")
+    goes_on(fresh)
+
+
+def test_a_thousand_idle_connections(tmp_path: Path) -> None:
+    """Those idle longest are closed for others; one that is at work stays."""
+    with serving(tmp_path, max_connections=20) as served, ExitStack() as stack:
+        served.installation.create("default")
+        upload = stack.enter_context(connected(served))
+        upload.sendall(f"PUT {SHOE} HTTP/1.1\r\nHost: localhost\r\n".encode())
+        upload.sendall(b"Content-Length: %d\r\nExpect: 100-continue\r\n\r\n" % len(RED))
+        assert upload.recv(100).startswith(b"HTTP/1.1 100")
+        idle = [stack.enter_context(connected(served)) for _ in range(1_000)]
+        for _ in range(3):
+            goes_on(served)
+        assert idle[0].recv(1_000).startswith(b"HTTP/1.1 503")
+        upload.sendall(RED)
+        assert upload.recv(1_000).startswith(b"HTTP/1.1 201")
+
+
+def test_connections_that_all_work(tmp_path: Path) -> None:
+    """They are answered; a new one is told to come back."""
+    with serving(tmp_path, max_connections=2) as served, ExitStack() as stack:
+        served.installation.create("default")
+        uploads = [stack.enter_context(connected(served)) for _ in range(2)]
+        for upload in uploads:
+            upload.sendall(f"PUT {SHOE} HTTP/1.1\r\nHost: localhost\r\n".encode())
+            upload.sendall(b"Content-Length: 9000\r\nExpect: 100-continue\r\n\r\n")
+            assert upload.recv(100).startswith(b"HTTP/1.1 100")
+        with connected(served) as third:
+            assert b"too-many-connections" in third.recv(1_000)
+        for upload in uploads:
+            upload.sendall(bytes(9_000))
+            assert upload.recv(1_000).startswith(b"HTTP/1.1 415")
         goes_on(served)
 
 

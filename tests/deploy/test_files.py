@@ -55,6 +55,16 @@ def test_compose_sets_only_settings_that_exist() -> None:
             assert name.lower() in Settings.model_fields, name
 
 
+def test_prometheus_asks_by_a_name_that_the_service_goes_by(tmp_path: Path) -> None:
+    services = yaml.safe_load(filled(COMPOSE[0]))["services"]
+    scraped = yaml.safe_load((ROOT / "deploy/prometheus.yml").read_text())["scrape_configs"]
+    [target] = scraped[0]["static_configs"][0]["targets"]
+    for name in ("polylens", "polylens-gpu"):
+        allowed = json.loads(services[name]["environment"]["POLYLENS_ALLOWED_HOSTS"])
+        with serving(tmp_path / name, allowed_hosts=allowed) as served:
+            assert served.client.get("/metrics", headers={"host": target}).status_code == 200
+
+
 def test_files_that_are_mounted_are_there() -> None:
     for host in re.findall(r"\./(deploy/[\w./-]+):", COMPOSE[0].read_text()):
         assert (ROOT / host).exists(), host

@@ -45,6 +45,18 @@ def test_refusals_are_told(run: Run, library: Served) -> None:
     assert run("search", "red", "--open", "--url", library.url).code == 2
 
 
+def test_who_lacks_the_key_is_told_which_setting_has_it(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with serving(tmp_path, api_keys=["0" * 64]) as closed:
+        ran = run("search", "red", "--url", closed.url)
+        assert ran.code == 1
+        assert "API key" in ran.err
+        assert "client_key" in ran.err
+        monkeypatch.setenv("POLYLENS_CLIENT_KEY", "wrong")
+        assert "not known here" in run("status", "--url", closed.url).err
+
+
 def test_status(run: Run, library: Served) -> None:
     shown = run("status", "--url", library.url).out
     assert "colours" in shown
@@ -60,6 +72,9 @@ def test_bench(run: Run, library: Served, photos: Path) -> None:
     assert "searches/s" in run("bench", *flags, *HERE, library.url).out
     image = photos / "red.jpg"
     assert run("bench", *flags, "--image", image, *HERE, library.url).code == 0
-    assert "404" in run("bench", *flags, "-c", "nowhere", "--url", library.url).out
+    ran = run("bench", *flags, "-c", "nowhere", "--url", library.url)
+    assert (ran.code, ran.out) == (1, "")
+    assert "there is no collection 'nowhere'" in ran.err
+    assert "cannot be reached" in run("bench", *flags, "--url", "http://127.0.0.1:1").err
     run("ingest", photos)
     assert run("bench", *flags).code == 0
