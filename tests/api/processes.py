@@ -29,12 +29,15 @@ class Process:
 
 
 @contextmanager
-def process(data: Path, settings: Mapping[str, str]) -> Iterator[Process]:
-    """`polylens serve` with these settings, as environment variables have them, until the end."""
+def process(data: Path, settings: Mapping[str, str], command: str = COMMAND) -> Iterator[Process]:
+    """`polylens serve` with these settings, as environment variables have them, until the end.
+
+    `command` is the Python that runs it.
+    """
     environment = {name: value for name, value in os.environ.items() if name != "POLYLENS_CONFIG"}
     environment |= {f"POLYLENS_{name.upper()}": value for name, value in settings.items()}
     child = subprocess.Popen(
-        [sys.executable, "-c", COMMAND, "serve", "--port", "0", "--data", str(data)],
+        [sys.executable, "-c", command, "serve", "--port", "0", "--data", str(data)],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
