@@ -63,14 +63,15 @@ class Guard:
     async def _watch(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Guard a request, then count and log it."""
         begun = time.perf_counter()
-        request = Request(scope)
+        method = scope["method"]
+        request = Request({**scope, "method": "GET"} if method == "HEAD" else scope)
         request.state.request_id = _request_id(request)
         request.state.caller = None
-        answer = Answering(send, request.state.request_id)
+        answer = Answering(send, request.state.request_id, head_only=method == "HEAD")
         try:
             await self._guard(request, receive, answer)
         finally:
-            self._tell(request, answer.status, time.perf_counter() - begun)
+            self._tell(request, method, answer.status, time.perf_counter() - begun)
 
     async def _guard(self, request: Request, receive: Receive, answer: "Answering") -> None:
         scope, patience = request.scope, Patience.of(self._request_timeout)
@@ -94,13 +95,13 @@ class Guard:
             PATIENCE.reset(token)
             await body.close()
 
-    def _tell(self, request: Request, status: int, seconds: float) -> None:
+    def _tell(self, request: Request, method: str, status: int, seconds: float) -> None:
         route = getattr(request.scope.get("route"), "path", "none")
-        self._metrics.answered(request.method, route, status, seconds)
+        self._metrics.answered(method, route, status, seconds)
         caller = request.state.caller
         fields = {
             "request_id": request.state.request_id,
-            "method": request.method,
+            "method": method,
             "path": request.url.path,
             "status": status,
             "ms": round(1000 * seconds, 1),
@@ -181,9 +182,13 @@ class Body:
 
 
 class Answering:
-    """Sends an answer with the headers that every answer has; remembers whether it has begun."""
+    """Sends an answer with the headers that every answer has; remembers whether it has begun.
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    Where `head_only` is asked for, whoever makes the rest is told that nobody is there for it.
+    """
+
+    def __init__(self, send: Send, request_id: str, *, head_only: bool = False) -> None:
+        self._head_only = head_only
         self.started = False
         self.status = 499
         """Of the answer; 499, as nginx has it, while there is none."""
@@ -199,6 +204,9 @@ class Answering:
             headers.setdefault("Cache-Control", "no-store")
             for name, value in HEADERS.items():
                 headers.setdefault(name, value)
+        elif self._head_only:
+            await self._send({"type": "http.response.body"})
+            raise ClientDisconnect
         await self._send(message)
 
 

@@ -243,7 +243,10 @@ def _allowed(request: Request) -> str:
     """The methods of all routes of a path: each of them knows only its own."""
     routes = request.app.state.routes
     found = [route.methods for route in routes if route.matches(request.scope)[0] != Match.NONE]
-    return ", ".join(sorted(set().union(*found)))
+    methods = set().union(*found)
+    if "GET" in methods:
+        methods.add("HEAD")  # which the guard makes of it
+    return ", ".join(sorted(methods))
 
 
 def _invalid_request(request: Request, error: RequestValidationError) -> Response:

@@ -90,7 +90,6 @@ async def get_point(name: str, point: PointId, service: ServiceDep) -> PointOut:
     return _out(await service.queries(service.stored.record, name, point))
 
 
-@router.head("/{point}/thumbnail", include_in_schema=False)
 @router.get(
     "/{point}/thumbnail",
     response_class=Response,
@@ -106,7 +105,6 @@ async def get_thumbnail(
         raise Refusal(410, "gone", str(error)) from error
 
 
-@router.head("/{point}/original", include_in_schema=False)
 @router.get(
     "/{point}/original",
     response_class=Response,

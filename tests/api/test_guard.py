@@ -1,6 +1,7 @@
 import httpx
 
 from tests.api.routes.test_search import refused
+from tests.api.server import Served
 
 
 def test_every_answer_carries_the_security_headers(client: httpx.Client) -> None:
@@ -33,6 +34,18 @@ def test_text_is_compressed_and_media_are_not(client: httpx.Client) -> None:
         assert int(answer.headers["content-length"]) == len(answer.content)
 
 
+def test_head_is_answered_wherever_get_is(library: Served) -> None:
+    points = "/v1/collections/colours/points"
+    point = library.client.get(points).json()["points"][0]["id"]
+    for path in ("/", "/livez", "/v1/status", "/openapi.json", "/static/main.js", "/v2/nothing",
+                 points, f"{points}/{point}/original", f"{points}/{point}/thumbnail"):  # fmt: skip
+        # one connection: what was sent beyond the head would be taken for the next answer
+        head, got = library.client.head(path), library.client.get(path)
+        assert (head.status_code, head.content) == (got.status_code, b"")
+        assert head.headers.keys() == got.headers.keys()
+    assert library.client.head("/v1/classify").status_code == 405
+
+
 def test_request_ids(client: httpx.Client) -> None:
     first, second = (client.get("/livez").headers["x-request-id"] for _ in range(2))
     assert first != second
@@ -46,7 +59,7 @@ def test_unknown_paths_and_methods_are_problems(client: httpx.Client) -> None:
     refused(client.get("/v2/nothing"), 404, "not-found")
     answer = client.put("/v1/collections")
     refused(answer, 405, "method-not-allowed")
-    assert answer.headers["allow"] == "GET, POST"
+    assert answer.headers["allow"] == "GET, HEAD, POST"
     answer = client.post("/v1/collections/colours/points/x/original")
     assert answer.headers["allow"] == "GET, HEAD"
 

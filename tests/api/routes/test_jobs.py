@@ -160,6 +160,7 @@ def test_searches_are_answered_while_a_job_runs_and_the_next_one_waits(
     served: Served, folder: Path, web: WebServer
 ) -> None:
     first = submit(served.client, folder, f"{web.url}/slow.jpg")["id"]
+    assert served.client.head(f"/v1/jobs/{first}/events").status_code == 200  # and that is all
     second = submit(served.client, folder)["id"]
     reached(served.client, first, done=4)
     assert served.client.get(f"/v1/jobs/{first}").json()["state"] == "running"
