@@ -10,6 +10,7 @@ from api.installation import Installation
 from api.jobs import Jobs
 from api.media import Originals, kept_hash
 from api.orders import Order
+from api.payloads import check_said, upload_item
 from api.problems import Refusal
 from api.retention import remove_upload
 from api.schemas.assets import TextItem, UploadItem, UploadReport
@@ -78,6 +79,10 @@ class Intake:
 
         One that cannot be used changes nothing; raises `Refusal` (413, 415, 422).
         """
+        try:
+            check_said(upload.payload, "file")
+        except MediaError as error:
+            raise Refusal(422, "invalid-payload", str(error)) from error
         before = collection.ledger.get([upload.asset]).get(upload.asset)
         [item] = self._now(collection, [upload], [_look(upload, self._options.limits)])
         if item.status in ("done", "unchanged"):
@@ -113,7 +118,11 @@ class Intake:
     def _queue(self, collection: Collection, uploads: Sequence[Upload]) -> int:
         """Keep them, and let a job do the rest."""
         new = [upload for upload in uploads if self._keep(upload)]
-        order = Order(uploads={u.asset: u.name for u in uploads}, retry_failed=True)
+        order = Order(
+            uploads={u.asset: u.name for u in uploads},
+            payloads={u.asset: u.payload for u in uploads if u.payload},
+            retry_failed=True,
+        )
         try:
             return self._jobs.queue(collection.name, order).id
         except BaseException:
@@ -140,7 +149,7 @@ class Intake:
 
     def _item(self, upload: Upload) -> Item:
         path = self._originals.upload(upload.content_hash)
-        return Item(upload.asset, path, {"name": upload.name, "folder": ""})
+        return upload_item(upload.asset, path, upload.name, upload.payload)
 
     def _keep(self, upload: Upload) -> bool:
         """Move an upload to its place, durably; False where that content is there already."""
@@ -162,6 +171,7 @@ def _look(upload: Upload, limits: Limits) -> UploadItem | Format:
     with upload.path.open("rb") as file:
         head = file.read(HEAD_BYTES)
     try:
+        check_said(upload.payload, "file")
         return identify(Path(upload.name), head)
     except NotMedia as error:
         return UploadItem(name=upload.name, status="skipped", reason=str(error))

@@ -11,6 +11,7 @@ from api.admission import admitted
 from api.bulk import needs_of
 from api.ingested import SCHEME, Ingested
 from api.installation import Installation
+from api.payloads import upload_item
 from api.problems import Refusal
 from api.retention import remove_upload
 from api.schemas.jobs import JobOptions, JobRequest
@@ -33,15 +34,19 @@ from ingestion.sources import IMAGES
 
 
 class Order(JobOptions):
-    """As the journal keeps it: `sources` are URIs, `uploads` map assets to the names they had."""
+    """As the journal keeps it: `sources` are URIs, `uploads` map assets to the names they had.
+
+    `payloads` of theirs are those that came with them.
+    """
 
     sources: list[str] = Field([])
     uploads: dict[str, str] = Field({})
+    payloads: dict[str, dict[str, Any]] = Field({})
 
     @property
     def told(self) -> dict[str, Any]:
         """The options that were given."""
-        return self.model_dump(exclude_defaults=True, exclude={"sources", "uploads"})
+        return self.model_dump(exclude_defaults=True, exclude={"sources", "uploads", "payloads"})
 
     @property
     def uris(self) -> list[str]:
@@ -76,8 +81,9 @@ class Orders:
             self._reach(),
         )
         named = [self._source(uri, listing) for uri in order.sources]
-        media = self._installation.media
-        return [*named, *(Upload(asset, name, media) for asset, name in order.uploads.items())]
+        media, said = self._installation.media, order.payloads
+        uploads = [Upload(it, name, said.get(it, {}), media) for it, name in order.uploads.items()]
+        return [*named, *uploads]
 
     def options(self, order: Order, sources: list[Source]) -> IngestOptions:
         """How its sources are ingested."""
@@ -122,15 +128,16 @@ class Upload:
     root: Path | None = None
     needs: frozenset[Modality] = IMAGES
 
-    def __init__(self, asset: str, name: str, media: Path) -> None:
+    def __init__(self, asset: str, name: str, payload: dict[str, Any], media: Path) -> None:
         self.uri = asset
         self._name = name
+        self._payload = payload
         self._media = media
 
     def __iter__(self) -> Iterator[Item]:
         content_hash = self.uri.removeprefix("media:")
         path = self._media / content_hash[:2] / content_hash
-        return iter([Item(self.uri, path, {"name": self._name, "folder": ""})])
+        return iter([upload_item(self.uri, path, self._name, self._payload)])
 
     def is_gone(self, asset: str) -> bool:  # noqa: ARG002
         return False

@@ -5,32 +5,30 @@ import math
 import secrets
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO
 
+from pydantic import TypeAdapter, ValidationError
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.requests import Request
 
 from api.offload import Lane
 from api.problems import CLOSE, Refusal
+from api.schemas.base import Payload
 
 CHUNK = 1024 * 1024  # bytes gathered before they go to the disk
 SPARE = 64 * CHUNK  # bytes beyond twice the limit that are read of a file, so that it fails alone
-FILES = {
-    "multipart/form-data": {
-        "schema": {
-            "type": "object",
-            "properties": {
-                "files": {"type": "array", "items": {"type": "string", "format": "binary"}}
-            },
-        }
-    }
+MAX_PAYLOAD = CHUNK
+FILES = {"type": "array", "items": {"type": "string", "format": "binary"}}
+FORM = {
+    "multipart/form-data": {"schema": {"type": "object", "properties": {"files": FILES}}},
 }
-"""A form of them, for the API document."""
+"""A form of files, for the API document."""
+_PAYLOADS: TypeAdapter[Payload | list[Payload]] = TypeAdapter(Payload | list[Payload])
 STALE = 24 * 3600  # seconds after which what a crash left behind is removed
 
 
@@ -51,12 +49,13 @@ class UploadLimits:
 class Upload:
     """One file as it arrived; where it was `too_large`, nothing of it was kept.
 
-    `id` is the client's own for it, empty where it has none.
+    `id` is the client's own for it, empty where it has none; `payload` what else is said of it.
     """
 
     name: str
     path: Path
     id: str = ""
+    payload: dict[str, Any] = field(default_factory=dict)
     size: int = 0
     too_large: bool = False
     digest: Any = field(default_factory=hashlib.sha256)
@@ -74,15 +73,16 @@ class Upload:
 
 @asynccontextmanager
 async def received(
-    request: Request, folder: Path, limits: UploadLimits, lane: Lane
+    request: Request, folder: Path, limits: UploadLimits, lane: Lane, *, described: bool = False
 ) -> AsyncIterator[list[Upload]]:
     """The files of a multipart request, in `folder` for as long as the context lasts.
 
-    Raises `Refusal` (413, 415, 422) for a request that is not a whole form of files.
+    Where they may be `described`, a field `payload` has one JSON object for all of them, or a list
+    of one for each. Raises `Refusal` (413, 415, 422) for what is not a whole form of files.
     """
     boundary = _boundary(request)
     async with _incoming(folder, limits, lane) as incoming:
-        form = _Form(boundary, incoming)
+        form = _Form(boundary, incoming, described=described)
         await _read(request, form.feed, lane)
         form.check()
         yield incoming.uploads
@@ -191,11 +191,20 @@ class _Incoming:
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
+_TAKES = {
+    False: "every part of the form must be a file with a name",
+    True: "every part of the form must be a file with a name, or the field `payload`",
+}
+
+
 class _Form:
     """Takes the files out of one form as its bytes come in."""
 
-    def __init__(self, boundary: bytes, incoming: _Incoming) -> None:
+    def __init__(self, boundary: bytes, incoming: _Incoming, *, described: bool) -> None:
         self._incoming = incoming
+        self._described = described
+        self._payload: bytearray | None = None
+        self._is_file = False
         self._name = self._value = b""
         self._headers: dict[bytes, bytes] = {}
         self._whole = False
@@ -228,6 +237,8 @@ class _Form:
             raise Refusal(422, "malformed-form", "the multipart form is cut short")
         if not self._incoming.uploads:
             raise Refusal(422, "no-files", "the form holds no file")
+        if self._payload is not None:
+            describe(self._incoming.uploads, bytes(self._payload))
 
     def _on_part_begin(self) -> None:
         self._headers = {}
@@ -246,15 +257,46 @@ class _Form:
 
     def _on_headers_finished(self) -> None:
         _, options = parse_options_header(self._headers.get(b"content-disposition"))
-        if b"filename" not in options:
-            raise Refusal(422, "not-a-file", "every part of the form must be a file with a name")
+        self._is_file = b"filename" in options
+        if not self._is_file:
+            if not self._described or options.get(b"name") != b"payload":
+                raise Refusal(422, "not-a-file", _TAKES[self._described])
+            if self._payload is not None:
+                raise Refusal(422, "invalid-payload", "the form has more than one `payload`")
+            self._payload = bytearray()
+            return
         self._incoming.begin(clean_name(options[b"filename"].decode("utf-8", "replace")))
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
-        self._incoming.write(data[start:end])
+        if self._is_file:
+            self._incoming.write(data[start:end])
+        elif self._payload is not None:
+            self._payload += data[start:end]
+            if len(self._payload) > MAX_PAYLOAD:
+                raise Refusal(413, "too-large", f"`payload` is larger than {MAX_PAYLOAD:,} bytes")
 
     def _on_end(self) -> None:
         self._whole = True
+
+
+def describe(uploads: Sequence[Upload], said: bytes) -> None:
+    """Give each its payload, by what a client says in JSON. Raises `Refusal` (422)."""
+    try:
+        payloads = _PAYLOADS.validate_json(said)
+    except ValidationError as error:
+        raise Refusal(
+            422, "invalid-payload", "`payload` is no JSON object, and no list of one for each file"
+        ) from error
+    if isinstance(payloads, dict):
+        payloads = [payloads] * len(uploads)
+    if len(payloads) != len(uploads):
+        raise Refusal(
+            422,
+            "invalid-payload",
+            f"`payload` lists {len(payloads)} objects, for {len(uploads)} files",
+        )
+    for upload, payload in zip(uploads, payloads, strict=True):
+        upload.payload = payload
 
 
 def clean_name(name: str) -> str:

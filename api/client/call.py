@@ -20,9 +20,10 @@ M = TypeVar("M", bound=BaseModel)
 class Call(Generic[T]):
     """`path` as the OpenAPI document writes it, with `names` for what stands in braces.
 
-    The body is `json`, a form of `files` or one file as `content`. The answer's body goes into the
-    file `target`, if there is one. A `slow` one takes as long as the disk does. What is not to be
-    done twice is asked `once`: not again where the connection broke off after it was sent.
+    The body is `json`, a form of `files` with `fields` beside them, or one file as `content`. The
+    answer's body goes into the file `target`, if there is one. A `slow` one takes as long as the
+    disk does. What is not to be done twice is asked `once`: not again where the connection broke
+    off after it was sent.
     """
 
     method: str
@@ -32,6 +33,7 @@ class Call(Generic[T]):
     params: Mapping[str, Any] = field(default_factory=dict)
     json: Any = None
     files: Sequence[Path] = ()
+    fields: Mapping[str, str] = field(default_factory=dict)
     content: Path | None = None
     target: Path | None = None
     slow: bool = False
@@ -49,6 +51,7 @@ class Call(Generic[T]):
             "timeout": httpx.Timeout(timeout, read=None if self.slow else timeout),
         }
         if self.files:
+            given["data"] = self.fields
             given["files"] = [("files", (path.name, _opened(stack, path))) for path in self.files]
         elif self.content is not None:
             given["content"] = _opened(stack, self.content)

@@ -4,6 +4,7 @@
 """
 
 import base64
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -82,11 +83,20 @@ def fields(collection: str, kinds: Sequence[str] = ()) -> Call[FieldList]:
     return Call("GET", path, model(FieldList), {"name": collection}, params)
 
 
-def upload(collection: str, files: Sequence[Path]) -> Call[UploadReport]:
-    """Add images and videos; each has its own outcome."""
+def upload(
+    collection: str,
+    files: Sequence[Path],
+    payload: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
+) -> Call[UploadReport]:
+    """Add images and videos; each has its own outcome.
+
+    `payload` is yours, to filter on: one for all of them, or one for each.
+    """
     if not files:
         raise ServiceError(0, "there is no file to upload")
-    return Call("POST", _ASSETS, model(UploadReport), {"name": collection}, files=files)
+    names = {"name": collection}
+    said = {} if payload is None else {"payload": json.dumps(payload)}
+    return Call("POST", _ASSETS, model(UploadReport), names, files=files, fields=said)
 
 
 def upload_texts(collection: str, texts: Sequence[str | Mapping[str, Any]]) -> Call[UploadReport]:
@@ -98,10 +108,19 @@ def upload_texts(collection: str, texts: Sequence[str | Mapping[str, Any]]) -> C
     return Call("POST", _ASSETS, model(UploadReport), {"name": collection}, json=body)
 
 
-def put(collection: str, id: str, file: Path) -> Call[UploadItem]:  # noqa: A002
-    """Make an image or a video the content of an id of your own, in place of what it had."""
+def put(
+    collection: str,
+    id: str,  # noqa: A002
+    file: Path,
+    payload: Mapping[str, Any] | None = None,
+) -> Call[UploadItem]:
+    """Make an image or a video the content of an id of your own, in place of what it had.
+
+    `payload` is yours, to filter on.
+    """
     names = {"name": collection, "id": id}
-    return Call("PUT", _ASSET, model(UploadItem), names, content=file)
+    said = {} if payload is None else {"payload": json.dumps(payload)}
+    return Call("PUT", _ASSET, model(UploadItem), names, said, content=file)
 
 
 def assets(

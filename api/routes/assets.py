@@ -10,18 +10,25 @@ from api.queries import JSON, content_kind, read_texts
 from api.schemas.assets import ID, AssetOut, AssetPage, UploadItem, UploadReport
 from api.security import requires
 from api.service import ServiceDep
-from api.uploads import FILES, received, received_file
+from api.uploads import FILES, describe, received, received_file
 from indexer import Collection
 from indexer.ledger import Status
 
 router = APIRouter(prefix="/v1/collections/{name}/assets", tags=["assets"])
 
+PAYLOAD = {
+    "description": "To filter on: one for all files, or a list of one for each.",
+    "anyOf": [{"type": "object"}, {"type": "array", "items": {"type": "object"}}],
+}
 FORM = {
     "requestBody": {
         "required": True,
         "content": {
             JSON: {"schema": {"$ref": "#/components/schemas/TextUpload"}},
-            **FILES,
+            "multipart/form-data": {
+                "schema": {"type": "object", "properties": {"files": FILES, "payload": PAYLOAD}},
+                "encoding": {"payload": {"contentType": JSON}},
+            },
         },
     }
 }
@@ -60,7 +67,8 @@ async def upload_assets(
         texts = (await read_texts(request)).texts
         return await service.writes(service.intake.take_texts, collection, texts)
     limits, folder = service.upload_limits, service.incoming
-    async with received(request, folder, limits, service.writes) as uploads:
+    lane = service.writes
+    async with received(request, folder, limits, lane, described=True) as uploads:
         report = await service.writes(service.intake.take, collection, uploads)
     if report.job is not None:
         service.runner.wake()
@@ -93,6 +101,9 @@ async def put_asset(
     request: Request,
     service: ServiceDep,
     response: Response,
+    payload: Annotated[
+        str | None, Query(max_length=16_384, description="A JSON object of your own, to filter on.")
+    ] = None,
 ) -> UploadItem:
     """Make an image or a video the content of an id of your own, in place of what it had.
 
@@ -101,6 +112,8 @@ async def put_asset(
     collection = await service.queries(service.open, name)
     limits, folder = service.upload_limits, service.incoming
     async with received_file(request, id, folder, limits, service.writes) as upload:
+        if payload is not None:
+            describe([upload], payload.encode())
         item, is_new = await service.writes(service.intake.put, collection, upload)
     response.status_code = 201 if is_new else 200
     return item

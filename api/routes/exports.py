@@ -13,7 +13,7 @@ from api.refusals import BAD_RANGES
 from api.schemas.archives import Export, ExportList, Import, ImportRequest
 from api.security import requires
 from api.service import Service, ServiceDep
-from api.uploads import FILES, received
+from api.uploads import FORM, received
 from indexer import IndexerError
 from indexer.parquet import export_collection, import_collection
 
@@ -21,7 +21,7 @@ logger = logging.getLogger("polylens")
 router = APIRouter(tags=["exports"], dependencies=[requires("admin")])
 
 TYPE = "application/vnd.apache.parquet"
-FORM = {"requestBody": {"required": True, "content": FILES}}
+BODY = {"requestBody": {"required": True, "content": FORM}}
 PARQUET = {"content": {TYPE: {}}, "description": "The file."}
 
 
@@ -33,7 +33,7 @@ async def create_export(name: str, service: ServiceDep, response: Response) -> E
     return made
 
 
-@router.post("/v1/exports", status_code=201, openapi_extra=FORM)
+@router.post("/v1/exports", status_code=201, openapi_extra=BODY)
 async def upload_export(request: Request, service: ServiceDep, response: Response) -> Export:
     """Keep an export of another installation, sent as its two files."""
     limits, folder = service.upload_limits, service.incoming

@@ -99,14 +99,19 @@ def test_collections_and_their_aliases(client: Client, colours: Path) -> None:
 
 
 def test_assets_of_ids_and_their_points(client: Client, colours: Path, tmp_path: Path) -> None:
-    item = client.put("photos", "sku-1", colours / "red.png")
+    item = client.put("photos", "sku-1", colours / "red.png", {"price": 49})
     assert (item.status, item.asset) == ("done", "id:sku-1")
     assert item.point is not None
     assert client.asset("photos", "sku-1").points == 1
-    client.upload("photos", [colours / "blue.png"])
+    client.upload("photos", [colours / "blue.png"], {"album": "Lisbon"})
     listed = client.assets("photos", status="done", limit=1)
     assert client.assets("photos", after=listed.next).assets[0].asset != listed.assets[0].asset
 
+    said = [
+        {"key": "price", "match": {"value": 49}},
+        {"key": "album", "match": {"value": "Lisbon"}},
+    ]
+    assert client.count("photos", {"should": said}) == 2
     patched = client.patch("photos", item.point, {"stars": 5})
     assert patched.payload["stars"] == 5
     starred = {"must": [{"key": "stars", "match": {"value": 5}}]}

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -48,6 +49,58 @@ def kept(served: Served) -> set[str]:
 
 def content_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
+
+
+def described(client: httpx.Client, payload: str, *files: bytes) -> httpx.Response:
+    form = [("files", (f"{number}.jpg", file)) for number, file in enumerate(files)]
+    return client.post(ASSETS, files=form, data={"payload": payload})
+
+
+def says(client: httpx.Client, item: dict[str, str]) -> dict[str, Any]:
+    point = client.get(f"/v1/collections/default/points/{item['point']}").json()
+    payload: dict[str, Any] = point["payload"]
+    return payload
+
+
+def test_uploads_have_a_payload_of_ones_own(fresh: Served) -> None:
+    blue = encoded(plain("blue"))
+    items = described(fresh.client, '[{"album": "Lisbon", "name": "Door"}, {}]', RED, blue).json()
+    first, second = items["items"]
+    said = says(fresh.client, first)
+    assert (said["album"], said["name"], said["kind"]) == ("Lisbon", "Door", "image")
+    assert "album" not in says(fresh.client, second)
+    both = described(fresh.client, '{"album": "Porto"}', RED, blue).json()["items"]
+    assert [item["status"] for item in both] == ["done", "done"]
+    assert [says(fresh.client, item)["album"] for item in both] == ["Porto", "Porto"]
+    [again] = described(fresh.client, '{"album": "Porto"}', RED).json()["items"]
+    assert again["status"] == "unchanged"
+    [silent] = upload(fresh.client, ("0.jpg", RED))
+    assert silent["status"] == "unchanged"
+    assert says(fresh.client, silent)["album"] == "Porto"
+
+
+def test_payloads_that_are_none(fresh: Served) -> None:
+    for payload in ("", "{", "7", "[7]", "[{}, {}]", '{"a": "\\ud800"}'):
+        refused(described(fresh.client, payload, RED), 422, "invalid-payload")
+    refused(described(fresh.client, f'{{"a": "{"x" * 2_000_000}"}}', RED), 413, "too-large")
+    twice = {"payload": ["{}", "{}"]}
+    answer = fresh.client.post(ASSETS, files={"files": ("a.jpg", RED)}, data=twice)
+    refused(answer, 422, "invalid-payload")
+    blue = encoded(plain("blue"))
+    bad, good = described(fresh.client, '[{"width": 7}, {}]', RED, blue).json()["items"]
+    assert (bad["status"], good["status"]) == ("failed", "done")
+    assert "'width'" in bad["reason"]
+    assert left_over(fresh) == []
+
+
+def test_payloads_of_what_a_job_indexes(fresh: Served, tmp_path: Path) -> None:
+    save_video(tmp_path / "film.mp4", frames(FILM, each=4 * FPS), fps=FPS)
+    answer = described(fresh.client, '{"album": "Lisbon"}', (tmp_path / "film.mp4").read_bytes())
+    assert answer.status_code == 202
+    assert ended(fresh.client, answer.json()["job"])["counts"]["done"] == 1
+    here = {"must": [{"key": "album", "match": {"value": "Lisbon"}}]}
+    count = fresh.client.post("/v1/collections/default/points/count", json={"filter": here})
+    assert count.json()["count"] == 4  # the film, and a segment of each colour
 
 
 def test_uploads_can_be_searched_and_fetched(fresh: Served) -> None:

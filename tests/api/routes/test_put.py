@@ -84,3 +84,18 @@ def test_ids(client: httpx.Client) -> None:
         refused(answer, 422, "invalid-request")
     refused(client.delete("/v1/collections/colours/assets/nothing"), 404, "unknown-asset")
     refused(client.put("/v1/collections/none/assets/a", content=RED), 404, "unknown-collection")
+
+
+def test_a_payload_of_ones_own(fresh: Served) -> None:
+    def put(payload: str) -> httpx.Response:
+        return fresh.client.put(SHOE, content=RED, params={"payload": payload})
+
+    point = put('{"price": 49}').json()["point"]
+    assert put('{"price": 49}').json()["status"] == "unchanged"
+    assert put('{"price": 39}').json()["status"] == "done"
+    path = f"/v1/collections/default/points/{point}"
+    assert fresh.client.get(path).json()["payload"]["price"] == 39
+    refused(put("7"), 422, "invalid-payload")
+    refused(put('{"width": 7}'), 422, "invalid-payload")
+    assert fresh.client.get(path).json()["payload"]["price"] == 39
+    assert left_over(fresh) == []
