@@ -163,6 +163,13 @@ ANSWERS: dict[str, Any] = {
     "POST /v1/collections/{name}/points/count": {"count": 1},
     "POST /v1/collections/{name}/points/delete": {"count": 1},
     "POST /v1/snapshots/{snapshot}/restore": {**_DETAIL, "name": "holidays-before"},
+    "POST /v1/snapshots": {
+        "name": "holidays-20261128T060412345Z.tar",
+        "collection": "holidays",
+        "points": 1550,
+        "bytes": 5484544,
+        "created": "2026-11-28T06:03:58.120034Z",
+    },
     "POST /v1/exports": {
         "name": "holidays-20261128T060412345Z",
         "collection": "holidays",

@@ -88,6 +88,7 @@ class AsyncClient:
     create_snapshot = _awaited(upkeep.create_snapshot)
     snapshots = _awaited(upkeep.snapshots)
     download_snapshot = _awaited(upkeep.download_snapshot)
+    upload_snapshot = _awaited(upkeep.upload_snapshot)
     delete_snapshot = _awaited(upkeep.delete_snapshot)
     restore = _awaited(upkeep.restore)
     create_export = _awaited(upkeep.create_export)

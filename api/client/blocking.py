@@ -86,6 +86,7 @@ class Client:
     create_snapshot = _sent(upkeep.create_snapshot)
     snapshots = _sent(upkeep.snapshots)
     download_snapshot = _sent(upkeep.download_snapshot)
+    upload_snapshot = _sent(upkeep.upload_snapshot)
     delete_snapshot = _sent(upkeep.delete_snapshot)
     restore = _sent(upkeep.restore)
     create_export = _sent(upkeep.create_export)

@@ -96,6 +96,11 @@ def download_snapshot(snapshot: str, target: Path) -> Call[None]:
     return Call("GET", path, nothing, {"snapshot": snapshot}, target=target)
 
 
+def upload_snapshot(file: Path) -> Call[Snapshot]:
+    """Send a snapshot of another installation, to be restored there."""
+    return Call("POST", "/v1/snapshots", model(Snapshot), files=[file], slow=True, once=True)
+
+
 def delete_snapshot(snapshot: str) -> Call[None]:
     """Remove a snapshot."""
     return Call("DELETE", "/v1/snapshots/{snapshot}", nothing, {"snapshot": snapshot}, once=True)

@@ -1,9 +1,11 @@
 """`/v1/snapshots`: backups of collections, kept in the data folder."""
 
 import logging
+import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, Request, Response
 from starlette.responses import FileResponse
 
 from api.archives import Archives
@@ -15,12 +17,17 @@ from api.schemas.archives import RestoreRequest, Snapshot, SnapshotList
 from api.schemas.collections import CollectionDetail
 from api.security import requires
 from api.service import Service, ServiceDep
+from api.uploads import FORM, Upload, received
 from indexer import IndexerError, Manifest
+from indexer.checks import check_name
+from indexer.local.drafts import draft
+from indexer.local.restore import check_snapshot
 from indexer.local.snapshot import read_manifest
 
 logger = logging.getLogger("polylens")
 router = APIRouter(tags=["snapshots"], dependencies=[requires("admin")])
 
+BODY = {"requestBody": {"required": True, "content": FORM}}
 TAR = {"content": {"application/x-tar": {}}, "description": "The file."}
 
 
@@ -30,6 +37,16 @@ async def create_snapshot(name: str, service: ServiceDep, response: Response) ->
     made = await service.maintenance(_create, service, name)
     response.headers["Location"] = f"/v1/snapshots/{made.name}"
     return made
+
+
+@router.post("/v1/snapshots", status_code=201, openapi_extra=BODY)
+async def upload_snapshot(request: Request, service: ServiceDep, response: Response) -> Snapshot:
+    """Keep a snapshot of another installation, once all of it was compared with its checksums."""
+    limits, folder = service.upload_limits, service.incoming
+    async with received(request, folder, limits, service.writes) as uploads:
+        kept = await service.maintenance(_keep, service.installation.snapshots, uploads)
+    response.headers["Location"] = f"/v1/snapshots/{kept.name}"
+    return kept
 
 
 @router.get("/v1/snapshots")
@@ -80,6 +97,20 @@ def _create(service: Service, name: str) -> Snapshot:
     collection = local(service.open(name))
     path = service.installation.snapshots.new(collection.name)
     return _out(path, collection.snapshot(path))
+
+
+def _keep(snapshots: Archives, uploads: Sequence[Upload]) -> Snapshot:
+    """Raises `Refusal` (413, 422), `InvalidArchive`, `NewerFormat`; then nothing is kept."""
+    if len(uploads) != 1:
+        raise Refusal(422, "not-a-snapshot", "send one file, a snapshot")
+    if uploads[0].too_large:
+        raise Refusal(413, "too-large", f"{uploads[0].name} is larger than an upload may be")
+    snapshots.folder.mkdir(parents=True, exist_ok=True)
+    with draft(snapshots.folder, "sent") as folder:
+        sent = Path(shutil.move(uploads[0].path, folder / "upload.tar"))
+        manifest = check_snapshot(sent)
+        check_name(manifest.name)
+        return _out(sent.rename(snapshots.new(manifest.name)), manifest)
 
 
 def _list(snapshots: Archives) -> SnapshotList:

@@ -2,20 +2,32 @@
 
 import shutil
 import sqlite3
-import tarfile
+from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from indexer.checks import check_schema
 from indexer.errors import InvalidArchive
 from indexer.local import lock
 from indexer.local.collection import LocalCollection
-from indexer.local.database import FILE
+from indexer.local.database import FILE, translated
 from indexer.local.filesystem import sync, sync_folder
 from indexer.local.rawfile import FOLDER
-from indexer.local.snapshot import MANIFEST, Hashed, Manifest, opened
+from indexer.local.snapshot import MANIFEST, Hashed, Manifest, opened, read_manifest
 
 _CHUNK = 8 << 20
+
+
+def check_snapshot(archive: Path) -> Manifest:
+    """What a snapshot says of itself, once all of it was compared with its checksums.
+
+    Raises `InvalidArchive`, `NewerFormat`, `StorageError`.
+    """
+    manifest = read_manifest(archive)
+    with translated(f"check the snapshot {archive}"):
+        _read(archive, manifest, _look)
+    return manifest
 
 
 def unpack(archive: Path, manifest: Manifest, folder: Path) -> None:
@@ -25,6 +37,14 @@ def unpack(archive: Path, manifest: Manifest, folder: Path) -> None:
     """
     (folder / FOLDER).mkdir()
     (folder / lock.FILE).touch()
+    _read(archive, manifest, partial(_extract, folder))
+    sync_folder(folder / FOLDER)
+    _check(archive, folder)
+    sync_folder(folder)
+
+
+def _read(archive: Path, manifest: Manifest, take: Callable[[str, Hashed], None]) -> None:
+    """Have `take` read each member to its end, and compare it with what the manifest says."""
     missing = set(manifest.files)
     with opened(archive) as tar:
         for member in tar:
@@ -36,28 +56,30 @@ def unpack(archive: Path, manifest: Manifest, folder: Path) -> None:
                     f"{archive.name} holds {member.name!r}, which is no part of it"
                 )
             missing.remove(member.name)
-            _extract(archive, manifest, tar, member, folder)
+            expected = manifest.files[member.name]
+            source = tar.extractfile(member) if member.isreg() and not member.issparse() else None
+            if source is None or member.size != expected.bytes:
+                raise InvalidArchive(
+                    f"{archive.name}: {member.name} is not the file it is said to be"
+                )
+            hashed = Hashed(source)
+            take(member.name, hashed)
+            if hashed.sha256.hexdigest() != expected.sha256:
+                raise InvalidArchive(f"{archive.name}: {member.name} does not match its checksum")
     if missing:
         raise InvalidArchive(f"{archive.name} lacks {', '.join(sorted(missing))}")
-    sync_folder(folder / FOLDER)
-    _check(archive, folder)
-    sync_folder(folder)
 
 
-def _extract(
-    archive: Path, manifest: Manifest, tar: tarfile.TarFile, member: tarfile.TarInfo, folder: Path
-) -> None:
-    expected = manifest.files[member.name]
-    source = tar.extractfile(member) if member.isreg() and not member.issparse() else None
-    if source is None or member.size != expected.bytes:
-        raise InvalidArchive(f"{archive.name}: {member.name} is not the file it is said to be")
-    hashed = Hashed(source)
-    with (folder / member.name).open("xb") as out:
-        shutil.copyfileobj(hashed, out, _CHUNK)
+def _look(_: str, source: Hashed) -> None:
+    while source.read(_CHUNK):
+        pass
+
+
+def _extract(folder: Path, name: str, source: Hashed) -> None:
+    with (folder / name).open("xb") as out:
+        shutil.copyfileobj(source, out, _CHUNK)
         out.flush()
         sync(out.fileno())
-    if hashed.sha256.hexdigest() != expected.sha256:
-        raise InvalidArchive(f"{archive.name}: {member.name} does not match its checksum")
 
 
 def _check(archive: Path, folder: Path) -> None:

@@ -62,6 +62,7 @@ def test_requests_are_answered_as_the_examples_say(holidays: Served, tmp_path: P
             assert_alike(ANSWERS["PUT /v1/collections/{name}/assets/{id}"], put.json())
             snapshot = client.post("/v1/collections/holidays/snapshots").json()
             there["snapshot"] = snapshot["name"]
+            assert_alike(ANSWERS["POST /v1/snapshots"], snapshot)
             export = client.post("/v1/collections/holidays/exports").json()
             assert_alike(ANSWERS["POST /v1/exports"], export)
             here["export"] = export["name"]

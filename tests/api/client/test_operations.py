@@ -167,6 +167,7 @@ def test_snapshots_and_exports(client: Client, colours: Path, tmp_path: Path) ->
     assert client.restore(taken.name, "copy").points == 3
     client.delete_snapshot(taken.name)
     assert client.snapshots().snapshots == []
+    assert client.upload_snapshot(tmp_path / "photos.tar").points == taken.points
 
     made = client.create_export("photos")
     assert client.export(made.name) == made

@@ -1,7 +1,10 @@
 """Aliases, snapshots, compaction and checks over HTTP."""
 
 import hashlib
+import io
+import json
 import shutil
+import tarfile
 from contextlib import closing
 from pathlib import Path
 
@@ -12,9 +15,11 @@ from api.keys import Keys
 from encoders import LoadOptions
 from encoders.internvl.load import load_internvl
 from indexer import LocalStore, Schema
+from indexer.local.snapshot import MANIFEST
 from indexer.migrate import migrate
 from indexer.parquet import POINTS
 from ingestion import ingest, walk
+from tests.api.routes.test_assets import left_over
 from tests.api.routes.test_jobs import ended
 from tests.api.routes.test_search import refused
 from tests.api.server import Served, serving
@@ -94,6 +99,53 @@ def test_a_snapshot_is_taken_downloaded_and_restored(filled: Served, tmp_path: P
     assert client.get("/v1/snapshots").json() == {"snapshots": []}
     refused(client.get(f"/v1/snapshots/{taken['name']}"), 404, "unknown-snapshot")
     assert str(tmp_path) not in restored.text
+
+
+def sent(client: httpx.Client, *snapshots: bytes) -> httpx.Response:
+    return client.post("/v1/snapshots", files=[("files", ("any.tar", it)) for it in snapshots])
+
+
+def renamed(snapshot: bytes, name: str) -> bytes:
+    """With a manifest that says so."""
+    out = io.BytesIO()
+    with (
+        tarfile.open(fileobj=io.BytesIO(snapshot)) as tar,
+        tarfile.open(fileobj=out, mode="w") as new,
+    ):
+        for member in tar:
+            source = tar.extractfile(member)
+            assert source is not None
+            content = source.read()
+            if member.name == MANIFEST:
+                content = json.dumps(json.loads(content) | {"name": name}).encode()
+                member.size = len(content)
+            new.addfile(member, io.BytesIO(content))
+    return out.getvalue()
+
+
+def test_a_snapshot_moves_from_one_service_to_another(filled: Served, tmp_path: Path) -> None:
+    taken = filled.client.post(f"{HERE}/snapshots").json()
+    snapshot = filled.client.get(f"/v1/snapshots/{taken['name']}").content
+    with serving(tmp_path / "other", max_upload_bytes=len(snapshot)) as other:
+        client = other.client
+        for bad in (
+            *(b"", b"no tar" * 999, snapshot[: len(snapshot) // 2]),
+            snapshot.replace(b"red.png", b"bad.png"),
+            renamed(snapshot, "../../evil"),
+        ):
+            answer = sent(client, bad)
+            assert answer.status_code == 422, answer.text
+            assert str(tmp_path) not in answer.text
+        refused(sent(client, snapshot, snapshot), 422, "not-a-snapshot")
+        refused(sent(client, snapshot + bytes(1)), 413, "too-large")
+        assert client.get("/v1/snapshots").json() == {"snapshots": []}
+        assert list(other.installation.snapshots.folder.iterdir()) == left_over(other) == []
+        kept = sent(client, snapshot)
+        assert kept.status_code == 201
+        assert kept.json() == {**taken, "name": kept.json()["name"]}
+        assert client.get(kept.headers["location"]).content == snapshot
+        client.post(f"{kept.headers['location']}/restore").raise_for_status()
+        assert found(client, "default") == "red.png"
 
 
 def test_only_snapshots_are_served(filled: Served) -> None:
