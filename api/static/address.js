@@ -14,7 +14,7 @@ export function read(search) {
   const filters = new Map();
   for (const [name, value] of query) {
     const [, part, key] = CONDITION.exec(name) ?? [];
-    if (!key || !value) continue;
+    if (!key || (part !== "is" && !value)) continue; // no folder is a value, too
     const filter = filters.get(key) ?? {};
     filters.set(key, part === "is" ? { ...filter, is: [...(filter.is ?? []), value] } : { ...filter, [part]: value });
   }

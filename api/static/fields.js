@@ -1,7 +1,7 @@
 /** Which fields of a collection are worth filtering by, and what people call them. */
 
 const NOT_FOR_PEOPLE = new Set(
-  "kind name text caption size mtime_ns content_hash phash width height format codec duration start end frame".split(" "),
+  "kind name text caption size mtime_ns content_hash phash width height format codec duration start end frame duplicate_of".split(" "),
 );
 const FIRST = ["taken", "tags", "camera", "folder"];
 const LABELS = { taken: "Date" };
@@ -29,10 +29,12 @@ function helps({ key, type, points, distinct, min, max, values }, all) {
 /** A value as it is shown; of folders only what differs. */
 export function shown(field, value) {
   if (typeof value === "boolean") return value ? "Yes" : "No";
+  if (value === "") return field?.key === "folder" ? "Uploads" : "None";
   if (field?.key !== "folder") return String(value);
-  const folders = field.values.map((known) => String(known.value).split("/"));
-  const common = folders[0].findIndex((step, i) => folders.some((folder) => folder[i] !== step));
-  return String(value).split("/").slice(Math.max(common, 0)).join("/") || String(value).split("/").at(-1);
+  const folders = field.values.filter((known) => known.value).map((known) => String(known.value).split("/"));
+  const common = folders[0]?.findIndex((step, i) => folders.some((folder) => folder[i] !== step)) ?? 0;
+  const steps = String(value).split("/");
+  return (common < 0 ? "" : steps.slice(common).join("/")) || steps.at(-1);
 }
 
 const sentence = (text) => text[0].toUpperCase() + text.slice(1);

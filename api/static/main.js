@@ -138,7 +138,15 @@ function fail(error) {
   $("status").textContent = "";
   $("summary").hidden = true;
   busy(false);
-  notice(failed(error, () => (page.ready ? show() : location.reload())));
+  notice(failed(error, wayOut(error)));
+}
+
+/** To try again, or where a shared link names a collection that is gone, to the usual one. */
+function wayOut(error) {
+  const { usual } = library;
+  if (error.status === 404 && usual && usual !== visit.state.collection)
+    return [`Search ${usual} instead`, () => reset({ text: box.text, collection: usual })];
+  return ["Try again", () => (page.ready ? show() : location.reload())];
 }
 
 /** Media came in: look again. */

@@ -43,10 +43,11 @@ export function nothingYet(onadd) {
   ];
 }
 
-export function failed(error, onretry) {
+/** `way` out of it: what its button says and does. */
+export function failed(error, [words, onclick]) {
   return [
     h("h2", {}, error instanceof ApiError ? "That did not work" : "Something went wrong"),
     h("p", { dir: "auto" }, error.message),
-    h("button", { type: "button", onclick: onretry }, "Try again"),
+    h("button", { type: "button", onclick }, words),
   ];
 }

@@ -7,6 +7,7 @@ import { isWeak } from "/static/match.js";
 import { hasTimeline, strip } from "/static/timeline.js";
 
 const [NARROWEST, WIDEST] = [0.6, 2.4]; // aspect ratios a tile may have; the rest is cropped
+const SHORT = 70; // letters of a text that is set large
 
 export const isVideo = (hit) => hit.kind === "video" || hit.kind === "segment";
 
@@ -16,19 +17,21 @@ export const poster = (hit) => hit.moments?.[0]?.id ?? hit.id;
 /** `onopen(seconds)` with a time where one was pointed at, `onlike()`, `onfocus()`. */
 export function tile(collection, hit, { onopen, onlike, onfocus }) {
   const name = hit.name || "Untitled";
+  const isText = hit.kind === "text";
+  const isShort = isText && (hit.text || name).length <= SHORT;
   const door = h(
     "button",
     { type: "button", className: "door", tabIndex: -1, "aria-label": label(hit, name), onclick: () => onopen(), onfocus },
-    hit.kind === "text" ? h("span", { className: "words", dir: "auto" }, hit.text || name) : picture(collection, hit),
+    isText ? h("span", { className: "words", dir: "auto" }, hit.text || name) : picture(collection, hit),
     isVideo(hit) ? badge(hit) : null,
-    hit.kind === "text" ? null : h("span", { className: "name", dir: "auto" }, name),
+    isText ? null : h("span", { className: "name", dir: "auto" }, name),
   );
   const like = h(
     "button",
     { type: "button", className: "like", tabIndex: -1, title: "More like this", "aria-label": `More like ${name}`, onclick: onlike },
     icon("like"),
   );
-  const className = ["tile", isWeak(hit) && "faint", hit.kind === "text" && "text"].filter(Boolean).join(" ");
+  const className = ["tile", isWeak(hit) && "faint", isText && "text", isShort && "short"].filter(Boolean).join(" ");
   return shaped(h("li", { className }, door, like, hasTimeline(hit) ? strip(hit, onopen) : null), ratio(hit));
 }
 

@@ -1,11 +1,15 @@
 """More results as the user scrolls."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, Route, expect
 
+from encoders.fake import COLOURS
+from tests.api.conftest import fill
 from tests.api.page.browsing import both_widths, names, search, settled, watched
-from tests.api.server import Served
+from tests.api.server import Served, serving
+from tests.media import encoded, plain
 
 
 def to_the_end(page: Page) -> None:
@@ -20,6 +24,32 @@ def test_all_come_once(pictures: Page) -> None:
     expect(pictures.locator("#more")).to_be_hidden()
     found = names(pictures)
     assert len(set(found)) == 61
+
+
+@both_widths
+def test_what_fits_best_is_never_smaller(context: BrowserContext, tmp_path: Path) -> None:
+    for colour in COLOURS:
+        (tmp_path / f"{colour}.jpg").write_bytes(encoded(plain(colour)))
+    with serving(tmp_path / "data", collection="colours") as served:
+        fill(served.installation, "colours", tmp_path)
+        page = watched(context, served.url, [])
+        page.goto(f"{served.url}/?q=red")
+        settled(page)
+        expect(page.locator(".divider")).to_have_count(1)
+        heights = "tiles => tiles.map(tile => tile.getBoundingClientRect().height)"
+        best = page.locator(".tile:not(.faint)").evaluate_all(heights)
+        assert min(best) > max(page.locator(".tile.faint").evaluate_all(heights))
+
+
+def test_a_link_to_a_collection_that_is_gone_leads_to_the_usual_one(
+    context: BrowserContext, album: Served
+) -> None:
+    page = watched(context, album.url, [])
+    page.goto(f"{album.url}/?c=gone&q=red")
+    expect(page.locator("#notice")).to_contain_text("no collection 'gone'")
+    page.get_by_role("button", name="Search album instead").click()
+    expect(page.locator(".divider")).to_have_count(1)
+    assert page.url == f"{album.url}/?q=red"
 
 
 def test_what_hardly_fits_comes_when_asked_for(pictures: Page) -> None:

@@ -1,11 +1,15 @@
 """Filters built from what the collection holds."""
 
 import re
+from pathlib import Path
 
 from playwright.sync_api import BrowserContext, Page, expect
 
+from encoders.fake import COLOURS
+from tests.api.conftest import fill
 from tests.api.page.browsing import both_widths, search, settled, watched
-from tests.api.server import Served
+from tests.api.server import Served, serving
+from tests.media import encoded, plain
 
 
 def pill(page: Page, name: str) -> None:
@@ -128,3 +132,26 @@ def test_an_address_that_makes_no_sense(context: BrowserContext, album: Served) 
     expect(page.locator("#notice")).to_contain_text("yesterday")
     page.get_by_role("link", name="start page").click()
     expect(page.locator(".tile").first).to_be_visible()
+
+
+def test_uploads_have_a_name_among_the_folders(context: BrowserContext, tmp_path: Path) -> None:
+    folder = tmp_path / "Pictures"
+    folder.mkdir()
+    for colour in COLOURS:
+        (folder / f"{colour}.jpg").write_bytes(encoded(plain(colour)))
+    with serving(tmp_path / "data", collection="colours") as served:
+        fill(served.installation, "colours", folder)
+        files = [("files", (f"{colour}.png", encoded(plain(colour), "PNG"))) for colour in COLOURS]
+        served.client.post("/v1/collections/colours/assets", files=files).raise_for_status()
+        page = watched(context, served.url, [])
+        page.goto(served.url)
+        settled(page)
+        pill(page, "Folder")
+        values = page.locator("#menu .option span:first-of-type")
+        expect(values).to_have_count(2)
+        assert set(values.all_text_contents()) == {"Pictures", "Uploads"}
+        tick(page, "Uploads")
+        tiles(page, len(COLOURS))
+        page.reload()
+        tiles(page, len(COLOURS))
+        expect(page.locator(".pill.on")).to_have_text("Uploads")
