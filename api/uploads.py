@@ -230,7 +230,9 @@ class _Form:
         try:
             self._parser.write(data)
         except FormParserError as error:
-            raise Refusal(422, "malformed-form", "the multipart form is malformed") from error
+            raise Refusal(
+                422, "malformed-form", f"the multipart form is malformed: {error}"
+            ) from error
 
     def check(self) -> None:
         if not self._whole:
