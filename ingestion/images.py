@@ -82,6 +82,7 @@ class Picture:
         self.format = found.name
         with _reasons(self.format):
             self._image = Image.open(io.BytesIO(data), formats=PLUGINS[found])
+        self._image.decodermaxblock = len(data)  # not piece by piece: all of it is here
         _check_pixels(self._image.size, limits)
         self._exif = self._read_exif()
         self.width, self.height = self._image.size
