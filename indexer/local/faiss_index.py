@@ -94,15 +94,10 @@ def _memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def build(
-    description: str,
-    sample: Floats,
-    parts: Iterable[tuple[Ints, Floats]],
-    *,
-    threads: int = 0,
-    stop: Stop = lambda: False,
+def trained(
+    description: str, sample: Floats, *, threads: int = 0, stop: Stop = lambda: False
 ) -> Index:
-    """An index over unit vectors: trained on `sample` `[m, dim]`, then given ids and vectors.
+    """An index that is empty, for unit vectors like `sample` `[m, dim]`.
 
     Raises `Stopped` soon after `stop()` is true.
     """
@@ -115,11 +110,22 @@ def build(
         index.hnsw.efConstruction = _EF_CONSTRUCTION
         index = faiss.IndexIDMap(index)
     index.train(sample)
+    return index
+
+
+def fill(
+    index: Index,
+    parts: Iterable[tuple[Ints, Floats]],
+    *,
+    threads: int = 0,
+    stop: Stop = lambda: False,
+) -> None:
+    """Give a trained index ids and unit vectors; raises `Stopped` soon after `stop()` is true."""
+    _faiss().omp_set_num_threads(threads or _cores())
     for ids, vectors in parts:
         if stop():
             raise Stopped
         index.add_with_ids(vectors, ids)
-    return index
 
 
 def _centroids(faiss: ModuleType, sample: Floats, lists: int, stop: Stop) -> Floats:

@@ -15,6 +15,7 @@ from indexer.local.calibrate import TIERS, calibrate
 from indexer.local.engine import Engine, Snapshot
 from indexer.local.faiss_index import Floats, Index, Stop
 from indexer.local.lock import folder_lock
+from indexer.local.memory import give_back
 from indexer.local.options import IndexKind, IndexOptions
 from indexer.local.segment_file import FOLDER, Record, SegmentFile
 from indexer.local.segments import Sealed
@@ -144,7 +145,10 @@ def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Recor
     images = image_like(*plan.sample(max(TIERS.values()), random), random)
     texts, source = _text_queries(plan, random)
     trial = Trial.over([*texts, images], source, min(max(TIERS), rows), plan.parts, stop)
+    index: Index = None
     for kind in options.kinds_of(rows, plan.dim):
+        del index  # before the next one takes as much
+        give_back()
         description, index = _index(plan, kind, options, random, stop)
         calibration = calibrate(index, kind, rows, trial, stop)
         if calibration.reaches(options.recall):
@@ -160,9 +164,13 @@ def _index(
     description = faiss_index.factory(kind, rows, plan.dim)
     log.info("sealing %d vectors %r as %s", rows, plan.name, description)
     wanted = faiss_index.training_rows(faiss_index.lists_of(kind, rows))
-    _, sample = plan.sample(wanted, random)
-    parts, threads = plan.parts(), options.threads
-    return description, faiss_index.build(description, sample, parts, threads=threads, stop=stop)
+    threads = options.threads
+    # The sample is large, and nobody's any more once the index is trained.
+    index = faiss_index.trained(
+        description, plan.sample(wanted, random)[1], threads=threads, stop=stop
+    )
+    faiss_index.fill(index, plan.parts(), threads=threads, stop=stop)
+    return description, index
 
 
 def _text_queries(plan: Plan, random: np.random.Generator) -> tuple[list[Queries], Source]:

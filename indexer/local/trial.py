@@ -70,12 +70,13 @@ class Trial:
         stop: faiss_index.Stop = lambda: False,
     ) -> "Trial":
         """With the `most` best of an exact scan; `parts` yields the ids and vectors of all rows."""
-        vectors = np.concatenate([queries.vectors for queries in kinds])
-        own = np.concatenate([queries.own for queries in kinds])
-        truth = _nearest(vectors, own, parts(), most, stop)
-        ends = np.cumsum([len(queries) for queries in kinds])[:-1]
-        truths = np.split(truth, ends)
-        return cls([Kind(*pair) for pair in zip(kinds, truths, strict=True)], source)
+        nearest = [_Nearest(queries, most) for queries in kinds]
+        for ids, rows in parts():
+            if stop():
+                raise faiss_index.Stopped
+            for one in nearest:
+                one.see(ids, rows)
+        return cls([Kind(one.queries, one.truth()) for one in nearest], source)
 
 
 def image_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> Queries:
@@ -101,30 +102,32 @@ def text_like(ids: Ints, vectors: Floats, random: np.random.Generator) -> list[Q
     ]
 
 
-def _nearest(
-    vectors: Floats,
-    own: Ints,
-    parts: Iterator[tuple[Ints, Floats]],
-    most: int,
-    stop: faiss_index.Stop,
-) -> Ints:
-    """The ids of the `most` nearest rows of each query, best first; not its own; -1 at ends."""
-    best = np.full((len(own), 0), -np.inf, np.float32)
-    found = np.empty((len(own), 0), np.int64)
-    for ids, rows in parts:
-        if stop():
-            raise faiss_index.Stopped
-        scores = vectors @ rows.T
-        scores[own[:, None] == ids] = -np.inf
-        best = np.concatenate([best, scores], axis=1)
-        found = np.concatenate([found, np.broadcast_to(ids, scores.shape)], axis=1)
-        kept = min(most, best.shape[1])
-        order = np.argpartition(-best, kept - 1, axis=1)[:, :kept]
-        best, found = np.take_along_axis(best, order, 1), np.take_along_axis(found, order, 1)
-    order = np.argsort(-best, axis=1)
-    found = np.take_along_axis(found, order, 1)
-    found[np.isneginf(np.take_along_axis(best, order, 1))] = -1
-    return found
+class _Nearest:
+    """The `most` nearest rows of each query, of those seen; not its own."""
+
+    def __init__(self, queries: Queries, most: int) -> None:
+        self.queries = queries
+        self._most = most
+        self._scores = np.full((len(queries), 0), -np.inf, np.float32)
+        self._found = np.empty((len(queries), 0), np.int64)
+
+    def see(self, ids: Ints, rows: Floats) -> None:
+        """Rows float32 `[m, dim]` and their ids."""
+        scores = self.queries.vectors @ rows.T
+        scores[self.queries.own[:, None] == ids] = -np.inf
+        found = np.concatenate([self._found, np.broadcast_to(ids, scores.shape)], axis=1)
+        scores = np.concatenate([self._scores, scores], axis=1)
+        kept = min(self._most, scores.shape[1])
+        order = np.argpartition(-scores, kept - 1, axis=1)[:, :kept]
+        self._scores = np.take_along_axis(scores, order, 1)
+        self._found = np.take_along_axis(found, order, 1)
+
+    def truth(self) -> Ints:
+        """Their ids, see `Kind`."""
+        order = np.argsort(-self._scores, axis=1)
+        found = np.take_along_axis(self._found, order, 1)
+        found[np.isneginf(np.take_along_axis(self._scores, order, 1))] = -1
+        return found
 
 
 def _unit(rows: NDArray[Any]) -> Floats:
