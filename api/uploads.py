@@ -80,7 +80,7 @@ async def received(
     Where they may be `described`, a field `payload` has one JSON object for all of them, or a list
     of one for each. Raises `Refusal` (413, 415, 422) for what is not a whole form of files.
     """
-    boundary = _boundary(request)
+    boundary = _boundary(request, described=described)
     async with _incoming(folder, limits, lane) as incoming:
         form = _Form(boundary, incoming, described=described)
         await _read(request, form.feed, lane)
@@ -133,12 +133,11 @@ async def _read(
     await lane(take, bytes(pending))
 
 
-def _boundary(request: Request) -> bytes:
+def _boundary(request: Request, *, described: bool) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind != b"multipart/form-data" or not options.get(b"boundary"):
-        raise Refusal(
-            415, "not-multipart", "send files as multipart/form-data, or texts as application/json"
-        )
+        texts = ", or texts as application/json" if described else ""
+        raise Refusal(415, "not-multipart", f"send files as multipart/form-data{texts}")
     return options[b"boundary"]
 
 

@@ -136,6 +136,7 @@ def test_a_snapshot_moves_from_one_service_to_another(filled: Served, tmp_path: 
             answer = sent(client, bad)
             assert answer.status_code == 422, answer.text
             assert str(tmp_path) not in answer.text
+        assert "texts" not in refused(client.post("/v1/snapshots"), 415, "not-multipart")
         refused(sent(client, snapshot, snapshot), 422, "not-a-snapshot")
         refused(sent(client, snapshot + bytes(1)), 413, "too-large")
         assert client.get("/v1/snapshots").json() == {"snapshots": []}
