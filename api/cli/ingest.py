@@ -122,8 +122,8 @@ def _run(
     console.print(f"Into collection [bold]{escape(bulk.name)}[/]")
     report = follow(bulk.run(), console)
     written = follow_captions(bulk.captioned(captioner), console) if captioner else None
-    points = bulk.reconciled()
     gone = bulk.tidied(prune=prune)
+    points = bulk.reconciled()  # of what is left
     if as_json:
         told = {"captions": asdict(written)} if written else {}
         _print({"job": bulk.job, **asdict(report), **asdict(points), "gone": gone, **told})

@@ -72,9 +72,12 @@ def test_many_failures_are_counted_and_listed_on_demand(run: Run, photos: Path) 
 
 def test_a_file_that_is_gone_is_told_and_forgotten_on_demand(run: Run, photos: Path) -> None:
     run("ingest", photos)
+    before = json.loads(run("ingest", photos, "--json").out)["collection_points"]
     (photos / "red.jpg").rename(photos.parent / "elsewhere.jpg")
     assert "1 files are gone but still found: --prune forgets them" in run("ingest", photos).out
-    assert "1 files are gone, and forgotten" in run("ingest", photos, "--prune").out
+    pruned = run("ingest", photos, "--prune").out
+    assert "1 files are gone, and forgotten" in pruned
+    assert f"{before - 1} points in collection default" in pruned
     assert "red.jpg" not in run("search", "red").out
     (photos.parent / "elsewhere.jpg").rename(photos / "red.jpg")
     assert "1 done" in run("ingest", photos).out
