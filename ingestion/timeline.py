@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from ingestion.container import Clock, Opened, Times, opened
+from ingestion.container import Clock, Opened, Times, decoded, opened
 from ingestion.errors import MediaError
 from ingestion.film import film_payload
 from ingestion.formats import HEAD_BYTES, MATROSKA, MP4, sniff
@@ -19,6 +20,8 @@ WELL_INDEXED = (MP4, MATROSKA)
 AHEAD_BYTES = 256 << 20  # decord decodes ahead of its reader, in the end the whole video
 LONGEST_GAP = 60.0  # seconds a frame is shown, on average: far beyond it decord aborts
 USUAL_RATE = 25.0  # frames a second, where a container does not say
+FIELD_SECONDS = 0.022  # packets no further apart may be fields, two of which make a frame
+PROBED = 24  # packets that tell whether they are
 
 
 @dataclass(frozen=True)
@@ -54,13 +57,18 @@ class Timeline:
             packets = _Packets()
             packets.read(video)
             promised = _promised(container, stream)
-            counted = container.format.name == "avi" or None in packets.stamps
+            is_avi = container.format.name == "avi"
+            counted = is_avi or None in packets.stamps
             rate = float(stream.guessed_rate or USUAL_RATE)
             clock, times = _count(packets, rate) if counted else _stamp(packets, stream)
             tick = float(stream.time_base)
             frames, frame_bytes = stream.frames, _frame_bytes(stream)
             codec = str(stream.codec_context.name)
             facts = film_payload({**stream.metadata, **container.metadata}, codec)
+        may_be_fields = codec == "h264" and not is_avi and packets.may_be_fields(tick)
+        if may_be_fields and _is_of_fields(path):
+            clock, times = _decode(path, packets, tick)
+            counted, packets = False, _Packets(odd=True)
         if not len(times):
             raise MediaError("a video without frames")
         gap = float(np.median(np.diff(times))) if len(times) > 1 else max(promised, 1 / rate)
@@ -108,6 +116,12 @@ class _Packets:
                 if packet.size:
                     self._add(packet)
 
+    def may_be_fields(self, tick: float) -> bool:
+        """Whether some come as fast as fields, or some have stamps and some have none."""
+        stamps = np.unique([stamp for stamp in self.stamps if stamp is not None])
+        gaps = np.diff(stamps) * tick
+        return bool(len(gaps)) and (None in self.stamps or bool(gaps.min() < FIELD_SECONDS))
+
     def _add(self, packet: Any) -> None:  # noqa: ANN401
         if packet.is_discard:
             self.odd = True
@@ -119,6 +133,20 @@ class _Packets:
             self.keys.append(packet.pts)
         elif self.keys and packet.pts < self.keys[-1]:
             self.odd = True
+
+
+def _is_of_fields(path: Path) -> bool:
+    """Whether frames are coded as two fields, which may lie in packets of their own."""
+    import av
+
+    count = 0
+    with opened(path) as (container, stream), suppress(av.FFmpegError):
+        for packet in chain(islice(container.demux(stream), PROBED), [None]):
+            frames = stream.codec_context.decode(packet)
+            if any(frame.interlaced_frame for frame in frames):
+                return True
+            count += len(frames)
+    return count < 0.75 * PROBED
 
 
 def _check_size(stream: Any, limits: Limits) -> None:  # noqa: ANN401
@@ -148,3 +176,10 @@ def _count(packets: _Packets, rate: float) -> tuple[Clock, Times]:
 def _stamp(packets: _Packets, stream: Any) -> tuple[Clock, Times]:  # noqa: ANN401
     times = np.unique(np.asarray(packets.stamps, dtype=np.float64)) * float(stream.time_base)
     return (Clock(float(times[0])), times - times[0]) if len(times) else (Clock(), times)
+
+
+def _decode(path: Path, packets: _Packets, tick: float) -> tuple[Clock, Times]:
+    """As `_stamp`, of frames, where packets do not tell them."""
+    clock = Clock(min(stamp for stamp in packets.stamps if stamp is not None) * tick)
+    with opened(path) as video:
+        return clock, np.unique([time for time, _ in decoded(video, clock)])

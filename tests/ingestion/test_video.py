@@ -21,6 +21,7 @@ from ingestion.shots import cuts
 from ingestion.timeline import Timeline
 from ingestion.video import AvReader, DecordReader, SparseReader, Unreadable, Video
 from tests import media
+from tests.fields import save_fields
 
 FPS = 15
 RED, GREEN, BLUE = (255, 0, 0), (0, 128, 0), (0, 0, 255)
@@ -136,6 +137,26 @@ def test_interlaced_frames_are_left_to_the_other_reader(tmp_path: Path) -> None:
     path = media.save_video(tmp_path / "v.mp4", ramp(30), options=fields)
     with pytest.raises(Unreadable):
         list(SparseReader(path, Timeline.read(path, Limits())).shots([0.5]))
+
+
+@pytest.mark.parametrize("progressive", [False, True])
+@pytest.mark.parametrize("apart", [False, True])
+@pytest.mark.parametrize("suffix", [".ts", ".mp4", ".mkv"])
+def test_frames_coded_as_two_fields_are_put_together(
+    tmp_path: Path, suffix: str, *, apart: bool, progressive: bool
+) -> None:
+    path = save_fields(tmp_path / f"v{suffix}", 40, apart=apart, progressive=progressive)
+    with av.open(str(path)) as container:
+        whole = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
+    video = Video(path)
+    assert video.timeline.times == pytest.approx(np.arange(40) / 25, abs=1e-3)
+    assert video.timeline.duration == pytest.approx(1.6, abs=1e-3)
+    asked = [0, 3, 11, 12, 30, 39]
+    shots = list(video.shots([number / 25 + 0.01 for number in asked]))
+    assert video.damage() == ""
+    assert [round(shot.time * 25) for shot in shots] == asked
+    for shot, number in zip(shots, asked, strict=True):
+        assert (shot.image == whole[number]).all()
 
 
 def test_what_no_frame_wanted_needs_is_not_decoded(tmp_path: Path) -> None:
