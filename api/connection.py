@@ -8,6 +8,7 @@ from typing import Any
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from api.connection_limit import ConnectionLimit
+from api.security import SIGN_IN
 
 HEAD_SECONDS = 10.0
 """Within which a head must be here, from the opening of the connection or its own first byte."""
@@ -63,8 +64,13 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._stop_waiting()
-        self._limit.works(self)
         super().on_headers_complete()
+        if self.scope["path"] != SIGN_IN:  # whose body everybody may send, or begin to
+            self._limit.works(self)
+
+    def on_message_complete(self) -> None:
+        self._limit.works(self)
+        super().on_message_complete()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()

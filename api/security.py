@@ -14,7 +14,8 @@ from api.problems import Refusal
 from api.settings import Settings
 
 PROBES = frozenset(("/livez", "/readyz"))  # open to everyone, under any host name
-SHELL = frozenset(("/", "/v1/session"))  # the page before sign-in: code, no data
+SIGN_IN = "/v1/session"
+SHELL = frozenset(("/", SIGN_IN))  # the page before sign-in: code, no data
 COOKIE = "polylens"
 LOOPBACK_NAMES = frozenset(("localhost", "127.0.0.1", "::1"))
 

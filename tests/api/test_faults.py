@@ -185,6 +185,18 @@ def test_a_thousand_idle_connections(tmp_path: Path) -> None:
         assert upload.recv(1_000).startswith(b"HTTP/1.1 201")
 
 
+def test_a_hundred_who_begin_to_sign_in(tmp_path: Path) -> None:
+    """Nobody needs a key for that, so it keeps nobody out."""
+    with serving(tmp_path, max_connections=20) as served, ExitStack() as stack:
+        served.installation.create("default")
+        for _ in range(100):
+            connection = stack.enter_context(connected(served))
+            connection.sendall(b"POST /v1/session HTTP/1.1\r\nHost: localhost\r\n")
+            connection.sendall(b"Content-Type: application/json\r\nContent-Length: 99\r\n\r\n{")
+        for _ in range(3):
+            goes_on(served)
+
+
 def test_connections_that_all_work(tmp_path: Path) -> None:
     """They are answered; a new one is told to come back."""
     with serving(tmp_path, max_connections=2) as served, ExitStack() as stack:
