@@ -5,9 +5,9 @@
 The `fake` encoder takes no time worth speaking of, so this measures everything else: listing a
 manifest (texts, JSONL) or shards (small JPEGs in WebDataset tars of 10,000), the ledger, commits,
 sealing of segments and the list of jobs. Each line is a tenth of the run: its wall time, the
-processor time of this process, which other work on the machine does not change, and the memory
-that it has then. The rerun finds nothing to do; the time to see whether anything is gone is told
-apart.
+processor time of this process, which other work on the machine does not change, the memory that it
+has then, and the most of its own that it had meanwhile. The rerun finds nothing to do; the time to
+see whether anything is gone is told apart.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import json
 import re
 import tarfile
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -41,8 +42,10 @@ from ingestion import (
 from ingestion.gone import vanished
 
 SHARD = 10_000  # members
+PAUSE = 0.02  # seconds between two looks at the memory
 HEAD = (
-    "| seconds | assets/s | processor µs an asset | MiB | MiB mapped |\n|---|---|---|---|---|---|"
+    "| seconds | assets/s | processor µs an asset | MiB | MiB mapped | most MiB |\n"
+    "|---|---|---|---|---|---|---|"
 )
 
 
@@ -84,6 +87,7 @@ def run(sources: Sequence[Source], collection: LocalCollection, data: Path, step
     spent = time.process_time()
     seen, settled = Seen(), 0
     items = distinct(chain.from_iterable(sources), seen)
+    peak = Peak()
     with Journal(data).begin("million", [], {}, "fake") as job:
         for snapshot in job.noted(ingest(items, FakeEncoder(), collection, options)):
             now = snapshot.done + snapshot.unchanged + snapshot.skipped + snapshot.failed
@@ -91,7 +95,10 @@ def run(sources: Sequence[Source], collection: LocalCollection, data: Path, step
                 if now > settled:
                     seconds, work = time.perf_counter() - last, time.process_time() - spent
                     each = f"{(now - settled) / seconds:,.0f} | {1e6 * work / (now - settled):.1f}"
-                    print(f"| {now:,} | {seconds:.1f} | {each} | {memory()} |", flush=True)
+                    print(
+                        f"| {now:,} | {seconds:.1f} | {each} | {memory()} | {peak.take()} |",
+                        flush=True,
+                    )
                 settled, last, spent = now, time.perf_counter(), time.process_time()
     last, spent = time.perf_counter(), time.process_time()
     if any(vanished(collection.ledger, sources, seen)):
@@ -137,6 +144,24 @@ def pictures(first: int, end: int) -> Iterator[tuple[str, bytes]]:
         text = f"picture {number}".encode()
         comment = b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text
         yield f"{number:08d}.jpg", data[:2] + comment + data[2:]
+
+
+class Peak:
+    """The most memory of its own that this process had, MiB, by looking all the time."""
+
+    def __init__(self) -> None:
+        self._most = 0
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def take(self) -> int:
+        """Since it was taken before."""
+        most, self._most = self._most, 0
+        return most
+
+    def _look(self) -> None:
+        while True:
+            self._most = max(self._most, int(memory().partition(" ")[0]))
+            time.sleep(PAUSE)
 
 
 def memory(process: int | str = "self") -> str:
