@@ -1,6 +1,7 @@
 """A bounded load: how many calls a second, and how long each takes."""
 
 import http.client
+import itertools
 import json
 import threading
 import time
@@ -14,10 +15,12 @@ from urllib.parse import urlsplit
 import numpy as np
 
 Call = Callable[[int], int]
-"""Makes the call of that number, which no other has; returns a status as of HTTP."""
+"""Makes the call of that number, which no other load has; returns a status as of HTTP."""
 Connect = Callable[[], AbstractContextManager[Call]]
 """Opens what one client calls through."""
 TIMEOUT = 120.0
+_NUMBERS = itertools.count(time.time_ns() // 1_000_000 % 1_000_000)
+"""Of calls. Each process begins elsewhere, for a service remembers what it was asked before."""
 
 
 @dataclass
@@ -47,21 +50,20 @@ def press(connect: Connect, clients: int, seconds: float) -> Load:
     load, lock = Load(clients), threading.Lock()
     begin = threading.Barrier(clients + 1)
 
-    def client(first: int) -> None:
+    def client() -> None:
         with connect() as call:
-            _status(call, first)
+            _status(call, next(_NUMBERS))
             begin.wait()
-            until, number = time.perf_counter() + seconds, first
+            until = time.perf_counter() + seconds
             while (begun := time.perf_counter()) < until:
-                number += clients
-                status = _status(call, number)
+                status = _status(call, next(_NUMBERS))
                 with lock:
                     if status == 200:
                         load.took.append(time.perf_counter() - begun)
                     else:
                         load.failed[status] += 1
 
-    threads = [threading.Thread(target=client, args=(n,), daemon=True) for n in range(clients)]
+    threads = [threading.Thread(target=client, daemon=True) for _ in range(clients)]
     for thread in threads:
         thread.start()
     begin.wait()

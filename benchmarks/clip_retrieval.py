@@ -19,7 +19,6 @@ theirs is made by hand in the layout it reads. No text is asked twice, for ours 
 
 import argparse
 import contextlib
-import itertools
 import json
 import os
 import subprocess
@@ -169,10 +168,9 @@ def service(folder: Path, checkpoint: Path, python: Path, points: int, seconds: 
     save_index(folder / "index", rows)
     os.sched_setaffinity(0, {1 % (os.cpu_count() or 1)})
     vectors: list[list[float]] = rows[:64].tolist()
-    texts = itertools.count()
 
-    def new_text(_: int) -> str:
-        return f"a red bicycle number {next(texts)}"
+    def new_text(number: int) -> str:
+        return f"a red bicycle number {number}"
 
     def vector(number: int) -> list[float]:
         return vectors[number % len(vectors)]
