@@ -24,6 +24,7 @@ from indexer import (
     Store,
     UnknownCollection,
 )
+from indexer.checks import check_folder
 from indexer.qdrant.options import Patience, QdrantOptions
 from retrieval import Calibrations, Searcher
 from retrieval.classify import ClassifierCache, Probes
@@ -87,7 +88,10 @@ class Installation:
 
     def store_at(self, target: str) -> Store:
         """The collections on the Qdrant server at a URL, or in another data folder."""
-        return self.qdrant_store(target) if "://" in target else LocalStore(Path(target))
+        if "://" in target:
+            return self.qdrant_store(target)
+        check_folder(target)
+        return LocalStore(Path(target))
 
     def check_indexes(self) -> None:
         """Check and seal every local collection, in the background."""

@@ -16,6 +16,7 @@ from indexer.errors import (
     InvalidQuery,
     SchemaMismatch,
     UnknownCollection,
+    Unsupported,
 )
 from indexer.filters import Filter
 from indexer.grammar import described, is_unicode
@@ -25,6 +26,7 @@ from indexer.points import unit
 MAX_LIMIT = 10_000
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}")
 _VECTOR_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,31}")
+_ADDRESS = re.compile(r"[\w.-]*:\d+(/.*)?")
 _MAX_DIM = 65_536
 
 
@@ -39,6 +41,15 @@ def check_name(name: str) -> None:
         raise InvalidName(
             f"{name!r} cannot name a collection: use 1 to 64 of a-z, 0-9, '-' and '_', beginning "
             "with a letter or a digit"
+        )
+
+
+def check_folder(name: str) -> None:
+    """Raises `Unsupported` where a server is meant, which without its scheme would be a folder."""
+    if _ADDRESS.fullmatch(name):
+        raise Unsupported(
+            f"{name!r} is no URL: write http://{name} (or https://) for a server, "
+            f"./{name} for a folder"
         )
 
 

@@ -13,6 +13,7 @@ from qdrant_client import QdrantClient
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
+from indexer.checks import check_folder
 from indexer.errors import (
     BackendUnavailable,
     CollectionExists,
@@ -61,6 +62,8 @@ class Server:
     ) -> None:
         self.location = location
         self.is_local = "://" not in location
+        if self.is_local:
+            check_folder(location)
         self._api_key = api_key
         self._prefer_grpc = prefer_grpc
         self._patience = patience or Patience()

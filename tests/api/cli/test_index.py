@@ -95,6 +95,7 @@ def test_doctor_lists_a_collection_without_its_database(filled: Run, tmp_path: P
         (["restore", "."], "Is a directory"),
         (["compact", "-c", "none"], "there is no collection 'none'"),
         (["snapshot", "/proc/none/x.tar"], "could not write the snapshot"),
+        (["migrate", "qdrant:6333"], "'qdrant:6333' is no URL: write http://qdrant:6333"),
     ],
 )
 def test_what_cannot_be_done_is_said(filled: Run, arguments: list[str], problem: str) -> None:
@@ -108,6 +109,16 @@ def test_a_server_looks_after_its_own_files(run: Run, monkeypatch: pytest.Monkey
     ran = run("index", "restore", "x.tar")
     assert ran.code == 1
     assert "Qdrant server here" in ran.err
+
+
+@pytest.mark.parametrize("address", ["qdrant:6333", "10.0.0.9:6333/", "localhost:6333"])
+def test_an_address_without_a_scheme_is_no_folder(
+    run: Run, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("POLYLENS_QDRANT_URL", address)
+    ran = run("ingest", photos)
+    assert (ran.code, f"write http://{address} (or https://)" in ran.err) == (1, True)
+    assert not (tmp_path / address).exists()
 
 
 def test_a_collection_moves_through_parquet(filled: Run, tmp_path: Path) -> None:
