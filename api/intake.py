@@ -1,6 +1,5 @@
 """Uploads into a collection: kept by content hash, then ingested like any other file."""
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +16,7 @@ from api.schemas.assets import TextItem, UploadItem, UploadReport
 from api.texts import text_item
 from api.uploads import Upload
 from indexer import Collection, point_id
+from indexer.local.filesystem import sync_file, sync_folder
 from ingestion import FileEvent, IngestOptions, Item, Limits, MediaError, NotMedia, ingest
 from ingestion.formats import HEAD_BYTES, Format, identify
 from ingestion.payloads import title
@@ -157,9 +157,9 @@ class Intake:
         if path.exists():
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        _sync(upload.path)
+        sync_file(upload.path)
         upload.path.replace(path)
-        _sync(path.parent)
+        sync_folder(path.parent)
         return True
 
 
@@ -218,11 +218,3 @@ def _main_point(collection: Collection, asset: str) -> UUID | None:
     """The point of an image or a text, or of a video as a whole."""
     records = collection.get([point_id(asset, kind) for kind in ("image", "video", "text")])
     return records[0].id if records else None
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

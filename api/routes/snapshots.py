@@ -21,6 +21,7 @@ from api.uploads import FORM, Upload, received
 from indexer import IndexerError, Manifest
 from indexer.checks import check_name
 from indexer.local.drafts import draft
+from indexer.local.filesystem import sync_file, sync_folder
 from indexer.local.restore import check_snapshot
 from indexer.local.snapshot import read_manifest
 
@@ -110,7 +111,10 @@ def _keep(snapshots: Archives, uploads: Sequence[Upload]) -> Snapshot:
         sent = Path(shutil.move(uploads[0].path, folder / "upload.tar"))
         manifest = check_snapshot(sent)
         check_name(manifest.name)
-        return _out(sent.rename(snapshots.new(manifest.name)), manifest)
+        sync_file(sent)
+        kept = sent.rename(snapshots.new(manifest.name))
+        sync_folder(snapshots.folder)
+        return _out(kept, manifest)
 
 
 def _list(snapshots: Archives) -> SnapshotList:

@@ -23,9 +23,18 @@ else:
     sync = os.fsync
 
 
+def sync_file(file: Path) -> None:
+    """Make what a file holds durable, but not its name."""
+    _sync(file, os.O_RDONLY)
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    _sync(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def _sync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
     try:
         sync(descriptor)
     finally:
