@@ -212,6 +212,7 @@ def bare(
     faiss: Any = import_module("faiss")
     index = faiss_index.read(file)
     faiss.omp_set_num_threads(1)
+    centroids = faiss_index.centroids(index)
     plans: dict[bytes, tuple[int, int]] = {}
 
     def rescored(query: Floats, depth: int, probe: int) -> Ints:
@@ -224,7 +225,7 @@ def bare(
         "FAISS, the same lists": lambda query: rescored(query, *plans[query.tobytes()])
     }
     for kind, some in queries.items():
-        found = [plan(calibration, index, query) for query in some.vectors]
+        found = [plan(calibration, centroids, query) for query in some.vectors]
         plans |= {query.tobytes(): one for query, one in zip(some.vectors, found, strict=True)}
         depth, probe = (round(float(np.mean(part))) for part in zip(*found, strict=True))
         name = f"FAISS, {probe} lists as of {kind}, {depth}"
@@ -232,11 +233,11 @@ def bare(
     return asked
 
 
-def plan(calibration: Calibration, index: faiss_index.Index, query: Floats) -> tuple[int, int]:
+def plan(calibration: Calibration, centroids: Floats, query: Floats) -> tuple[int, int]:
     """How many candidates a search takes from how many lists; of all where it would scan."""
-    near = faiss_index.products(index, query[None])
+    near = faiss_index.products(centroids, query[None])
     level = chosen_level(calibration, K, calibration.kind(near))
-    return (level.depth, int(level.probes(near)[0])) if level else (100, index.nlist)
+    return (level.depth, int(level.probes(near)[0])) if level else (100, len(centroids))
 
 
 def chosen_level(calibration: Calibration, neighbours: int, kind: int) -> Level | None:

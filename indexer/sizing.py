@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from indexer.base import Payload
-from indexer.local.faiss_index import has_two_bits
+from indexer.local.faiss_index import has_two_bits, lists_of
 from indexer.payload import encode, entries
 from indexer.qdrant.payloads import stored
 from indexer.words import words_of
@@ -93,7 +93,7 @@ class LocalKind:
     """A FAISS index: a vector takes `per_dim * dim + fixed` bytes; `added` a second.
 
     `search` is seconds among a million vectors, `growth(items)` how much longer it takes among
-    others. With `lists`, there are about 2 sqrt(items) of them, each with room for `spare` more
+    others. With `lists`, which grow in number with sqrt(items), each has room for `spare` more
     vectors.
     """
 
@@ -127,7 +127,7 @@ LOCAL: Sequence[LocalKind] = (
     LocalKind("exact", 0, 0, math.inf, 0.320, _linear),
     LocalKind("rabitq", 1 / 8, 16, 204_000, 0.022, _linear),
     LocalKind("ivf-rabitq", 1 / 8, 16, 34_000, 0.0012, _root, lists=True, spare=16),
-    LocalKind("ivf-sq8", 1, 8, 39_000, 0.0025, _root, lists=True),
+    LocalKind("ivf-sq8", 1, 8, 7_000, 0.0025, _root, lists=True),
     LocalKind("hnsw-sq8", 1, 4 * 32 + 16, 750, 0.00047, _log),
 )
 
@@ -137,22 +137,19 @@ _TWO_BITS = {
 }
 """These instead, where a machine has the memory for codes of 2 bits."""
 
-_TRAINING = 60.0
-"""Seconds of one core to find 2048 lists; twice as many take four times as long."""
+_TRAINING = 110.0
+"""Seconds of one core to find 8000 lists of a million vectors, in a sample that grows with the root
+of their number."""
 _VIEW = 9
 """Bytes that a process remembers of each point, and of each of its vectors."""
-
-
-def lists(items: int) -> int:
-    """How many lists an inverted file of so many vectors has."""
-    return max(1, round(2 * math.sqrt(items)))
 
 
 def index_bytes(kind: LocalKind, items: int, dim: int) -> float:
     """Of the index over all items, on disk and in RAM alike."""
     if not kind.lists:
         return items * kind.size(dim)
-    return items * kind.size(dim) + lists(items) * (4 * dim + kind.spare * kind.size(dim))
+    lists = lists_of(kind.name, items)
+    return items * kind.size(dim) + lists * (4 * dim + kind.spare * kind.size(dim))
 
 
 def raw_bytes(load: Load) -> int:
@@ -201,13 +198,19 @@ def _local(kind: LocalKind, load: Load, machine: Machine) -> Estimate:
     # The exact scan is fast only over vectors in memory; the others read some hundred of them.
     warm = 4 * dim * load.items if kind.name == "exact" else 0
     ram, disk = view + index + warm, raw_bytes(load) + database_bytes(load) + index
-    training = _TRAINING * (lists(load.items) / 2048) ** 2 if kind.lists else 0.0
-    build = (training + load.items / kind.added) * scale / machine.cores
+    build = (_training(kind, load.items) + load.items / kind.added) * scale / machine.cores
     # Memory has one bandwidth, however many cores share it.
     cores = 1 if kind.name == "exact" else machine.cores
     qps = cores / (kind.search * kind.growth(load.items) * scale)
     fits = ram <= machine.ram and disk <= machine.disk
     return Estimate("local", kind.name, round(ram), round(disk), 1, 1, build, qps, fits)
+
+
+def _training(kind: LocalKind, items: int) -> float:
+    """Seconds of one core."""
+    if not kind.lists:
+        return 0.0
+    return _TRAINING * lists_of(kind.name, items) / 8000 * _root(items)
 
 
 @dataclass(frozen=True)

@@ -4,14 +4,17 @@ Measured when the segment is built, for every kind of query that `trial` makes. 
 is like shows in its affinity, its product with the nearest centroid: the lower, the harder it is.
 Looked at are the lists that are nearly as near as the nearest one, in standard deviations of the
 query's products with all: few for a query among the vectors, many for one that is about as far from
-everything. What a query needs in this unit hardly depends on its kind.
+everything. What a query needs in this unit hardly depends on its kind. Of the queries that need
+most, few have much to find in their farther lists, and they alone make the slowest searches slow.
+So there is a bound, too, for the number of lists.
 """
 
 import json
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import accumulate
 
 import numpy as np
@@ -23,47 +26,62 @@ from indexer.local.options import IndexKind
 from indexer.local.trial import Queries, Source, Trial
 from indexer.local.view import Ints
 
-TIERS = {10: 128, 40: 64, 160: 32, 640: 16}
+TIERS = {10: 256, 40: 64, 160: 32, 640: 16}
 """Numbers of neighbours for which recall is measured, and by how many queries of each kind."""
 _DEPTHS = (3, 5, 7, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100, 200, 300)
 """Candidates rescored, for each neighbour wanted."""
+_MOST_TIMES = {"sq8": 10, "ivf-sq8": 10}
+"""At most so many of them, where codes are that exact."""
 _LEAST_DEPTH, _MOST_DEPTH = 30, 6400
-_STEP = math.sqrt(2)
+_STEP = 2**0.25
 """Times as much is looked at, from step to step."""
+_MOST_LISTS = 1.5
+"""Times as many lists as the queries of a trial look at on average, at most."""
 _LEAST_EF = 64
 _EVERYWHERE = 1e6
 """Standard deviations: of n numbers, no two are more than the root of 2 n apart."""
 _ENOUGH = 0.9995
-_ERRORS = 2.4
-"""Standard errors below the mean: Student's t at 97.5 %, of eight groups."""
+_ERRORS = 3.0
+"""Standard errors below the mean: Student's t at 99 %, of eight groups."""
 _TAKEN = 0.05
 """The share of harder queries that may be taken for easier ones."""
-_ROW_COST = {"rabitq": 0.045, "ivf-rabitq": 0.045, "sq8": 0.18, "ivf-sq8": 0.18, "hnsw-sq8": 6.0}
+_ROW_COST = {"rabitq": 0.04, "ivf-rabitq": 0.04, "sq8": 0.06, "ivf-sq8": 0.06, "hnsw-sq8": 2.0}
 """Microseconds of one core for each vector looked at (of a graph, for each step of `ef`); their
 ratios decide."""
 _RESCORE_COST = 1.0
 
 
 @dataclass(frozen=True)
-class Level:
-    """A way to search: how far to `reach`, and `depth` candidates rescored.
+class Look:
+    """At the lists that are at most `reach` behind the nearest, as `_behind` measures.
 
-    Looked at are the lists that are at most `reach` behind the nearest, as `_behind` measures; in a
-    graph it is `ef`. `recalls` are bounds below the recall for each kind of query, the hardest
-    first.
+    At no more than `most` of them; in a graph, which has no lists, `most` is `ef`.
     """
 
     reach: float
+    most: int
+
+    def probes(self, near: Floats) -> Ints:
+        """How many lists that is (or `ef`), int64 `[n]`, for queries of these products `[n, m]`."""
+        if not near.shape[1]:
+            return np.full(len(near), self.most)
+        within: Ints = np.count_nonzero(_behind(near) <= self.reach, axis=1)
+        return np.minimum(within, self.most)
+
+
+@dataclass(frozen=True)
+class Level(Look):
+    """A way to search: where to look, and `depth` candidates rescored.
+
+    `recalls` are bounds below the recall for each kind of query, the hardest first.
+    """
+
     depth: int
     recalls: tuple[float, ...]
 
     def recall(self, kind: int = 0) -> float:
         """For queries of this kind and easier ones."""
         return min(self.recalls[kind:])
-
-    def probes(self, near: Floats) -> Ints:
-        """How many lists that is (or `ef`), int64 `[n]`, for queries of these products `[n, m]`."""
-        return _probes(self.reach, near)
 
 
 @dataclass(frozen=True)
@@ -93,7 +111,7 @@ class Calibration:
 
     def dump(self) -> str:
         tiers = {
-            k: [(level.reach, level.depth, *level.recalls) for level in levels]
+            k: [(level.reach, level.most, level.depth, *level.recalls) for level in levels]
             for k, levels in self.tiers.items()
         }
         return json.dumps({"text": self.text, "tiers": tiers, "least": self.least})
@@ -102,7 +120,7 @@ class Calibration:
     def load(cls, text: str) -> "Calibration":
         found = json.loads(text)
         tiers = {
-            int(k): [Level(reach, depth, tuple(recalls)) for reach, depth, *recalls in levels]
+            int(k): [Level(reach, most, n, tuple(recalls)) for reach, most, n, *recalls in levels]
             for k, levels in found["tiers"].items()
         }
         return cls(found["text"], tiers, tuple(found.get("least", ())))
@@ -121,18 +139,26 @@ class _Group:
 
 
 def calibrate(
-    index: Index, kind: IndexKind, rows: int, trial: Trial, stop: faiss_index.Stop = lambda: False
+    index: Index,
+    kind: IndexKind,
+    rows: int,
+    trial: Trial,
+    *,
+    threads: int = 0,
+    stop: faiss_index.Stop = lambda: False,
 ) -> Calibration:
-    """Compare an index of so many rows with an exact scan of them."""
+    """Compare an index of so many rows with an exact scan of them; `threads` 0 is one per core."""
+    centroids = faiss_index.centroids(index)
     groups = [
-        _Group(k.queries, k.truth, faiss_index.products(index, k.queries.vectors))
+        _Group(k.queries, k.truth, faiss_index.products(centroids, k.queries.vectors))
         for k in trial.kinds
     ]
+    ask = partial(faiss_index.search, index, threads=threads)
     steps = _graph_steps() if faiss_index.is_graph(index) else _list_steps(groups, rows)
     tiers = {}
     for k, count in TIERS.items():
         some = [group.first(count) for group in groups]
-        tiers[k] = _frontier(_measured(index, k, rows, some, steps, stop), kind)
+        tiers[k] = _frontier(_measured(ask, kind, k, rows, some, steps, stop), kind)
         if k >= rows:
             break
     return Calibration(trial.source, tiers, _least(index, groups))
@@ -146,27 +172,22 @@ def _least(index: Index, groups: Sequence[_Group]) -> tuple[float, ...]:
     return tuple(accumulate(harder, max))
 
 
-def _graph_steps() -> list[tuple[float, float]]:
-    """Reaches, rising, and how much is looked at."""
-    ef = [_LEAST_EF << step for step in range(int(math.log2(MOST_EF / _LEAST_EF)) + 1)]
-    return [(float(some), float(some)) for some in ef]
+def _graph_steps() -> list[tuple[Look, float]]:
+    """Where to look, rising, and at how much that is."""
+    steps = range(int(math.log2(MOST_EF / _LEAST_EF)) + 1)
+    return [(Look(0.0, _LEAST_EF << step), float(_LEAST_EF << step)) for step in steps]
 
 
-def _list_steps(groups: Sequence[_Group], rows: int) -> list[tuple[float, float]]:
+def _list_steps(groups: Sequence[_Group], rows: int) -> list[tuple[Look, float]]:
     """The same, of lists: those that hold so many rows for the queries of a trial, on average."""
     behind = _behind(np.concatenate([group.near for group in groups]))
     lists = behind.shape[1]
     counts = _STEP ** np.arange(math.ceil(math.log(lists, _STEP)))
     reaches = np.quantile(behind, counts / lists).tolist()
+    most = np.ceil(np.minimum(_MOST_LISTS * counts, lists)).astype(int).tolist()
     looked_at = (counts * rows / lists).tolist()
-    return [*zip(reaches, looked_at, strict=True), (_EVERYWHERE, float(rows))]
-
-
-def _probes(reach: float, near: Floats) -> Ints:
-    if not near.shape[1]:  # a graph
-        return np.full(len(near), int(reach))
-    within: Ints = np.count_nonzero(_behind(near) <= reach, axis=1)
-    return within
+    looks = map(Look, [*reaches, _EVERYWHERE], [*most, lists])
+    return [*zip(looks, [*looked_at, float(rows)], strict=True)]
 
 
 def _behind(near: Floats) -> Floats:
@@ -177,29 +198,31 @@ def _behind(near: Floats) -> Floats:
 
 
 def _measured(
-    index: Index,
+    ask: Callable[..., Ints],
+    kind: IndexKind,
     k: int,
     rows: int,
     groups: Sequence[_Group],
-    steps: Sequence[tuple[float, float]],
+    steps: Sequence[tuple[Look, float]],
     stop: faiss_index.Stop,
 ) -> Iterator[tuple[float, Level]]:
     """Levels, and how much they look at."""
-    depths = sorted({min(max(_LEAST_DEPTH, n * k), _MOST_DEPTH) for n in _DEPTHS})
+    times = [n for n in _DEPTHS if n <= _MOST_TIMES.get(kind, n)]
+    depths = sorted({min(max(_LEAST_DEPTH, n * k), _MOST_DEPTH) for n in times})
     recalls: list[list[float]] = [[] for _ in groups]
-    for reach, looked_at in steps:
+    for look, looked_at in steps:
         if stop():
             raise faiss_index.Stopped
-        if faiss_index.is_graph(index):  # which is searched better the more is asked for
-            depths = [max(_LEAST_DEPTH, k, int(reach))]
+        if kind == "hnsw-sq8":  # which is searched better the more is asked for
+            depths = [max(_LEAST_DEPTH, k, look.most)]
         for number, group in enumerate(groups):
             if recalls[number] and recalls[number][-1] >= _ENOUGH:
                 continue  # a level that costs more will not be chosen for it
-            depth, probes = min(depths[-1] + 1, rows), _probes(reach, group.near)
-            found = faiss_index.search(index, group.queries.vectors, group.near, depth, probes)
+            depth, probes = min(depths[-1] + 1, rows), look.probes(group.near)
+            found = ask(group.queries.vectors, group.near, depth, probes)
             recalls[number] = _recalls(found, group.queries, group.truth[:, :k], depths)
         for depth, *some in zip(depths, *recalls, strict=True):
-            yield looked_at, Level(reach, depth, tuple(some))
+            yield looked_at, Level(look.reach, look.most, depth, tuple(some))
         if min(recall[-1] for recall in recalls) >= _ENOUGH:
             return
 

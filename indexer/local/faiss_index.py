@@ -22,9 +22,12 @@ from indexer.local.options import IndexKind
 from indexer.local.view import Ints
 
 _GPU_NAMES = ("faiss-gpu", "faiss-gpu-cu11", "faiss-gpu-cu12", "faiss-gpu-cu13")
-_TRAINING_ROWS = 64
-"""For each list."""
-_ROUNDS = 10
+_LISTS = {"ivf-rabitq": 2, "ivf-sq8": 8}
+"""Times the root of the rows. Queries like texts look at half as many rows, with four times the
+lists; but codes of bits come in blocks of 32, which short lists would leave half empty."""
+_TRAINING_ROWS = 128
+"""Times the root of the rows."""
+_ROUNDS = 6
 _LINKS, _EF_CONSTRUCTION = 16, 100
 MOST_EF = 1024
 
@@ -58,21 +61,21 @@ def _installed(name: str) -> bool:
     return True
 
 
-def training_rows(lists: int) -> int:
-    """How many vectors the training of so many lists wants."""
-    return max(_TRAINING_ROWS * lists, 20_000)
+def training_rows(rows: int) -> int:
+    """How many vectors the training of an index of so many rows wants."""
+    return max(round(_TRAINING_ROWS * math.sqrt(rows)), 20_000)
 
 
-def lists_of(kind: IndexKind, rows: int) -> int:
+def lists_of(kind: str, rows: int) -> int:
     """How many lists an index of so many rows has; a graph has one."""
-    if not kind.startswith("ivf"):
+    if kind not in _LISTS:
         return 1
-    return max(1, min(round(2 * math.sqrt(rows)), rows // 8))
+    return max(1, min(round(_LISTS[kind] * math.sqrt(rows)), rows // 8))
 
 
 def factory(kind: IndexKind, rows: int, dim: int) -> str:
     """FAISS's description of the index."""
-    bits = "2" if has_two_bits(rows, dim, _memory()) else ""
+    bits = "2" if has_two_bits(rows, dim, memory()) else ""
     codes = {"rabitq": f"RaBitQfs{bits}", "sq8": "SQ8"}
     if kind == "hnsw-sq8":
         return f"HNSW{_LINKS}_SQ8"
@@ -90,7 +93,8 @@ def _cores() -> int:
     return os.cpu_count() or 1
 
 
-def _memory() -> int:
+def memory() -> int:
+    """Of the machine, in bytes."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
@@ -185,13 +189,22 @@ def most_probes(index: Index) -> int:
     return MOST_EF if is_graph(index) else int(index.nlist)
 
 
-def products(index: Index, queries: Floats) -> Floats:
-    """Of each query `[n, dim]` with each centroid, float32 `[n, lists]`; a graph has none."""
+def centroids(index: Index) -> Floats:
+    """Of the lists, float32 `[lists, dim]`; a graph has none.
+
+    A copy: NumPy puts it in huge pages (Linux), where products take a third of what they take over
+    a mapped file.
+    """
     if is_graph(index):
-        return np.empty((len(queries), 0), np.float32)
+        return np.empty((0, index.d), np.float32)
     faiss = _faiss()
     held = faiss.downcast_index(index.quantizer).get_xb()
-    centroids = faiss.rev_swig_ptr(held, index.nlist * index.d).reshape(index.nlist, index.d)
+    flat: Floats = faiss.rev_swig_ptr(held, index.nlist * index.d)
+    return flat.reshape(index.nlist, index.d).copy()
+
+
+def products(centroids: Floats, queries: Floats) -> Floats:
+    """Of each query `[n, dim]` with each centroid, float32 `[n, lists]`."""
     # Not BLAS, whose threads take longer to wake than this takes.
     found: Floats = np.vecdot(queries[:, None], centroids)
     return found
@@ -204,6 +217,8 @@ def search(
     depth: int,
     probes: Ints,
     bitmap: NDArray[np.uint8] | None = None,
+    *,
+    threads: int = 1,
 ) -> Ints:
     """The ids of the best `depth` by the index's own scores, int64 `[n, depth]`, -1 at ends.
 
@@ -212,14 +227,15 @@ def search(
     `bitmap` only ids whose bit is set (the lowest of a byte first) are found.
     """
     faiss = _faiss()
-    faiss.omp_set_num_threads(1)  # of this thread alone; a single query gains nothing by more
+    # For this thread alone; a single query gains nothing by more than one.
+    faiss.omp_set_num_threads(threads or _cores())
     more = {} if bitmap is None else {"sel": faiss.IDSelectorBitmap(bitmap)}
     most = int(probes.max())
     if is_graph(index):
         parameters = faiss.SearchParametersHNSW(efSearch=max(most, depth), **more)
         ids: Ints = index.search(queries, depth, params=parameters)[1]
         return ids
-    lists = np.ascontiguousarray(np.argsort(-near, axis=1)[:, :most])
+    lists = _nearest(near, most)
     near = np.take_along_axis(near, lists, 1)
     lists[np.arange(most) >= probes[:, None]] = -1
     ids, scores = np.empty((len(queries), depth), np.int64), np.empty((len(queries), depth), "f4")
@@ -230,6 +246,15 @@ def search(
         faiss.SearchParametersIVF(nprobe=most, **more),
     )
     return ids
+
+
+def _nearest(near: Floats, count: int) -> Ints:
+    """The lists of the highest products `[n, lists]`, int64 `[n, count]`, best first."""
+    if count == near.shape[1]:
+        return np.argsort(-near, axis=1)
+    some = np.argpartition(-near, count, axis=1)[:, :count]
+    order = np.argsort(-np.take_along_axis(near, some, 1), axis=1)
+    return np.take_along_axis(some, order, 1)
 
 
 def _faiss() -> ModuleType:

@@ -20,9 +20,9 @@ class IndexOptions:
 
     `kind`: `auto` goes by size, `exact` seals nothing. `vectors` are the names that get an index,
     by default the first of `default`, `c`, and those there are. Above `tail_rows` vectors without
-    an index they are sealed; above `ivf_rows` in one segment `auto` divides them into lists. It
-    takes codes of 2 bits, or of a byte where those do not reach `recall` or have no use: up to 256
-    dimensions.
+    an index they are sealed; above `ivf_rows` in one segment `auto` divides them into lists, of
+    bytes where these take at most a quarter of the machine's memory. Else it takes codes of 2 bits,
+    or bytes where those do not reach `recall` or have no use: up to 256 dimensions.
     Filters that leave at most `gather_rows`, or a hundredth, are answered from those rows alone.
     `recall` (0 to 1) is aimed at where a query asks for nothing else. `patience` is how many
     seconds a writer waits for sealing that falls far behind; `threads` build, 0 for one per core.
@@ -53,10 +53,11 @@ class IndexOptions:
             return [name for name in known if name in self.vectors]
         return [next((name for name in ("default", "c") if name in known), known[0])]
 
-    def kinds_of(self, rows: int, dim: int) -> Sequence[IndexKind]:
-        """What a segment of so many rows may be, the smallest first; not for `exact`."""
+    def kinds_of(self, rows: int, dim: int, memory: int) -> Sequence[IndexKind]:
+        """What a segment of so many rows may be, the best first; not for `exact`."""
         if self.kind != "auto" and self.kind != "exact":
             return (self.kind,)
-        small: IndexKind = "rabitq" if rows <= self.ivf_rows else "ivf-rabitq"
-        large: IndexKind = "sq8" if rows <= self.ivf_rows else "ivf-sq8"
-        return (large,) if dim <= _BYTES_UP_TO else (small, large)
+        if rows > self.ivf_rows:
+            fits = dim <= _BYTES_UP_TO or rows * (dim + 8) < memory / 4
+            return ("ivf-sq8",) if fits else ("ivf-rabitq", "ivf-sq8")
+        return ("sq8",) if dim <= _BYTES_UP_TO else ("rabitq", "sq8")

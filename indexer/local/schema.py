@@ -95,6 +95,10 @@ MIGRATIONS = (
     """
     DELETE FROM segment;
     """,
+    # Calibrations say how many lists there are to look at, at most.
+    """
+    DELETE FROM segment;
+    """,
 )
 """Append-only: a collection that was made by migration n is brought up by those after it."""
 

@@ -29,6 +29,7 @@ _DEAD_SHARE = 0.2
 _MERGE_RATIO = 2
 """A segment at most so many times as large as what is sealed is merged with it."""
 _AT_ONCE = 4096
+_ENOUGH_TEXTS = 128
 _TEXTS = "SELECT point FROM kv WHERE key = 'kind' AND type = 's' AND value = 'text' LIMIT 100000"
 
 
@@ -146,11 +147,11 @@ def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Recor
     texts, source = _text_queries(plan, random)
     trial = Trial.over([*texts, images], source, min(max(TIERS), rows), plan.parts, stop)
     index: Index = None
-    for kind in options.kinds_of(rows, plan.dim):
+    for kind in options.kinds_of(rows, plan.dim, faiss_index.memory()):
         del index  # before the next one takes as much
         give_back()
         description, index = _index(plan, kind, options, random, stop)
-        calibration = calibrate(index, kind, rows, trial, stop)
+        calibration = calibrate(index, kind, rows, trial, threads=options.threads, stop=stop)
         if calibration.reaches(options.recall):
             break
     file = segment_file.write(folder, plan.name, index)
@@ -163,7 +164,7 @@ def _index(
     rows = len(plan.positions)
     description = faiss_index.factory(kind, rows, plan.dim)
     log.info("sealing %d vectors %r as %s", rows, plan.name, description)
-    wanted = faiss_index.training_rows(faiss_index.lists_of(kind, rows))
+    wanted = faiss_index.training_rows(rows)
     threads = options.threads
     # The sample is large, and nobody's any more once the index is trained.
     index = faiss_index.trained(
@@ -177,8 +178,8 @@ def _text_queries(plan: Plan, random: np.random.Generator) -> tuple[list[Queries
     """Texts of the collection, if there are enough of them; else made up."""
     most = max(TIERS.values())
     stored = plan.vectors.rows.positions(plan.texts)
-    if len(stored) >= most:
-        chosen = np.sort(random.choice(stored, most, replace=False))
+    if len(stored) >= _ENOUGH_TEXTS:
+        chosen = np.sort(random.choice(stored, min(most, len(stored)), replace=False))
         own = Queries(plan.vectors.gather(chosen), plan.vectors.rows.points[chosen])
         return [own], "stored"
     ids, vectors = plan.sample(most, random)

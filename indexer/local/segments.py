@@ -28,10 +28,11 @@ class Segment:
     record: Record
     index: Index
     points: Ints
+    centroids: Floats
 
     def products(self, query: Floats) -> Floats:
         """Of a query `[dim]` with the centroids, float32 `[1, lists]`."""
-        return faiss_index.products(self.index, query[None])
+        return faiss_index.products(self.centroids, query[None])
 
     def search(
         self,
@@ -92,11 +93,11 @@ class Shelf:
             return None
         try:
             index = faiss_index.read(self._folder / FOLDER / record.file.name)
-            points = faiss_index.ids_of(index)
+            points, centroids = faiss_index.ids_of(index), faiss_index.centroids(index)
         except (RuntimeError, MemoryError) as error:
             log.warning("segment %s cannot be opened: %s", record.file.name, error)
             return None
-        return Segment(record, index, points)
+        return Segment(record, index, points, centroids)
 
 
 @dataclass(frozen=True)

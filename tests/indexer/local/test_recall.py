@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from indexer import Filter, IndexOptions, LocalCollection, LocalStore, Point, Schema, point_id
 from indexer.local.approximate import Effort
-from indexer.local.calibrate import _recalls
+from indexer.local.calibrate import Look, _recalls
 from indexer.local.options import IndexKind
 from indexer.local.trial import Queries
 
@@ -158,6 +158,12 @@ def test_a_query_among_the_vectors_costs_less(sealed: Sealed) -> None:
     assert len(places) == 3
     assert places == sorted(places, reverse=True)
     assert places[0] > places[-1]
+
+
+def test_no_query_looks_at_more_lists_than_the_bound() -> None:
+    near = np.array([[0.9, 0.1, 0.1, 0.0], [0.3, 0.29, 0.28, 0.0]], np.float32)
+    assert Look(1.0, 4).probes(near).tolist() == [1, 3]
+    assert Look(1.0, 2).probes(near).tolist() == [1, 2]
 
 
 def test_what_groups_of_queries_differ_by_is_an_error() -> None:

@@ -92,6 +92,13 @@ def test_short_vectors_become_bytes(tmp_path: Path, dim: int, kind: str) -> None
         assert [segment.kind for segment in made.index_info()[0].segments] == [kind]
 
 
+def test_large_segments_are_bytes_where_memory_has_room() -> None:
+    options = IndexOptions()
+    assert options.kinds_of(10**6, 768, 2**33) == ("ivf-sq8",)
+    assert options.kinds_of(10**6, 768, 2**30) == ("ivf-rabitq", "ivf-sq8")
+    assert options.kinds_of(300_000, 768, 2**33) == ("rabitq", "sq8")
+
+
 def test_the_tail_is_scanned_and_the_dead_are_not_found(collection: LocalCollection) -> None:
     collection.upsert(points(1000, 1100))
     collection.delete([point(number).id for number in range(0, 1100, 11)])
