@@ -94,8 +94,8 @@ def test_text_of_unexpected_errors_goes_to_the_log_alone(
 def test_what_is_not_there_says_what_is(client: httpx.Client) -> None:
     assert "/docs" in refused(client.get("/v1/nowhere"), 404, "not-found")
     answer = client.post("/v1/status")
-    assert refused(answer, 405, "method-not-allowed") == "POST is not possible here: use GET"
-    assert answer.headers["allow"] == "GET"
+    assert refused(answer, 405, "method-not-allowed") == "POST is not possible here: use GET, HEAD"
+    assert answer.headers["allow"] == "GET, HEAD"
     answer = client.post("/v1/classify", json={"labels": ["a"]})
     assert refused(answer, 422, "invalid-request").startswith("body: give either an image")
     answer = client.post("/v1/collections", json={"name": "a", "nam": "b"})

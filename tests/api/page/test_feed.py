@@ -102,7 +102,7 @@ def test_the_address_of_a_picture_further_on(pictures: Page, album: Served) -> N
     expect(viewer.get_by_role("heading", name=last["payload"]["name"])).to_be_visible()
     pictures.keyboard.press("Escape")
     expect(viewer).to_be_hidden()
-    assert "at=" not in pictures.url
+    expect(pictures).not_to_have_url(re.compile("at="))
 
 
 def test_the_address_of_a_picture_that_is_gone(context: BrowserContext, album: Served) -> None:
