@@ -188,7 +188,11 @@ def nearest(raw: Floats, vectors: Floats) -> Ints:
 
 
 def ways(collection: LocalCollection, raw: Floats, root: Path, queries: dict[str, Queries]) -> None:
-    """Polylens, what it stands on, and the exact ceiling, in turn for each query."""
+    """Polylens, what it stands on, and the exact ceiling, in turn for each query.
+
+    So each finds the processor's caches full of what the exact scan read. In the end polylens and
+    its index are asked alone, query after query, as a service is.
+    """
     [index] = collection.index_info()
     [segment] = index.segments
     asked: dict[str, Ask] = {
@@ -200,6 +204,9 @@ def ways(collection: LocalCollection, raw: Floats, root: Path, queries: dict[str
     if not segment.factory.startswith("HNSW"):
         asked |= bare(segment.calibration, raw, next(root.rglob("*.faiss")), queries)
     compare(asked, queries)
+    for name in ("polylens", "FAISS, the same lists"):
+        if name in asked:
+            compare({f"{name}, alone": asked[name]}, queries)
 
 
 def bare(

@@ -35,7 +35,7 @@ _MOST_TIMES = {"sq8": 10, "ivf-sq8": 10}
 _LEAST_DEPTH, _MOST_DEPTH = 30, 6400
 _STEP = 2**0.25
 """Times as much is looked at, from step to step."""
-_MOST_LISTS = 1.5
+_MOST_LISTS = 1.25
 """Times as many lists as the queries of a trial look at on average, at most."""
 _LEAST_EF = 64
 _EVERYWHERE = 1e6
