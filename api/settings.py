@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -14,6 +14,8 @@ from pydantic_settings import (
 
 from api import video
 from api.batcher import BatchOptions
+from indexer import IndexerError
+from indexer.checks import check_folder
 from indexer.local.options import Choice
 from indexer.qdrant.options import IndexKind, Quantization, default_indexes
 from ingestion.options import VideoOptions
@@ -40,6 +42,14 @@ def default_data() -> Path:
         raise NoHome(
             "this user has no home folder: say where the data belongs with --data or POLYLENS_DATA"
         ) from error
+
+
+def _server(address: str) -> str:
+    try:
+        check_folder(address)
+    except IndexerError as error:
+        raise ValueError(str(error)) from error
+    return address
 
 
 class Settings(BaseSettings):
@@ -81,7 +91,7 @@ class Settings(BaseSettings):
         0.98, gt=0, le=1, description="Share of the best points that a search shall find."
     )
 
-    qdrant_url: str | None = Field(
+    qdrant_url: Annotated[str, AfterValidator(_server)] | None = Field(
         None, description="Keep collections on this Qdrant server, not in the data folder."
     )
     qdrant_api_key: SecretStr | None = Field(None, description="Key that the Qdrant server wants.")

@@ -30,6 +30,7 @@ from indexer.errors import (
     NewerFormat,
     SchemaMismatch,
     StorageError,
+    UnknownAlias,
     UnknownCollection,
     Unsupported,
 )
@@ -115,6 +116,7 @@ __all__ = [
     "Status",
     "StorageError",
     "Store",
+    "UnknownAlias",
     "UnknownCollection",
     "Unsupported",
     "Usage",

@@ -15,6 +15,7 @@ from indexer.errors import (
     InvalidName,
     InvalidQuery,
     SchemaMismatch,
+    UnknownAlias,
     UnknownCollection,
     Unsupported,
 )
@@ -66,11 +67,9 @@ def taken(name: str, target: str | None) -> CollectionExists:
     return CollectionExists(f"{name!r} is an alias of collection {target!r}: choose another name")
 
 
-def unknown_alias(alias: str, known: Iterable[str]) -> UnknownCollection:
+def unknown_alias(alias: str, known: Iterable[str]) -> UnknownAlias:
     """The error that there is no such alias."""
-    return UnknownCollection(
-        f"there is no alias {alias!r}; there are: {', '.join(known) or 'none'}"
-    )
+    return UnknownAlias(f"there is no alias {alias!r}; there are: {', '.join(known) or 'none'}")
 
 
 def check_schema(schema: Schema) -> None:

@@ -27,6 +27,10 @@ class UnknownCollection(IndexerError):
     """No collection of that name exists."""
 
 
+class UnknownAlias(UnknownCollection):
+    """No alias of that name exists."""
+
+
 class CollectionExists(IndexerError):
     """A collection of that name exists already."""
 

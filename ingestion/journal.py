@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from indexer.installation import open_installation
-from indexer.local.database import translated
 from ingestion.errors import Cancelled, QueueFull
 from ingestion.joblock import JobLock
 from ingestion.progress import Progress
@@ -249,7 +248,7 @@ class Journal:
 
     @contextmanager
     def _open(self) -> Iterator[sqlite3.Connection]:
-        with open_installation(self._folder) as db, translated("use the list of jobs"):
+        with open_installation(self._folder) as db:
             db.execute(TABLE)
             known = {row[1] for row in db.execute("PRAGMA table_info(job)")}
             for name, kind in ADDED.items():

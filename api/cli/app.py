@@ -36,7 +36,7 @@ from api.heads import NotConfigured
 from api.refusal import ServiceError
 from api.settings import NoHome
 from encoders import EncoderError
-from indexer import IndexerError, UnknownCollection
+from indexer import IndexerError, UnknownAlias, UnknownCollection
 from indexer.local.memory import share_heap
 from ingestion.errors import IngestError
 from retrieval import RetrievalError
@@ -93,6 +93,8 @@ def main() -> None:
     try:
         with flushed():
             app()
+    except UnknownAlias as error:
+        _fail(str(error))
     except UnknownCollection as error:
         _fail(f"{error}. Make it with: polylens ingest FOLDER, or name another with -c")
     except ServiceError as error:

@@ -25,7 +25,8 @@ def translated(doing: str) -> Iterator[None]:
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", 0) & 0xFF
         kind = CollectionDamaged if code in _DAMAGE else StorageError
-        raise kind(f"could not {doing}: {error}") from error
+        hint = ": this user may not write there" if code == sqlite3.SQLITE_READONLY else ""
+        raise kind(f"could not {doing}: {error}{hint}") from error
     except UnicodeDecodeError as error:
         # SQLite quotes what it cannot read.
         raise CollectionDamaged(f"could not {doing}: the database is damaged") from error

@@ -151,6 +151,8 @@ def test_an_alias_takes_the_place_of_a_collection(filled: Run) -> None:
     assert told(filled, "alias", "photos", "next") == {"photos": "next"}
     assert told(filled, "info", "-c", "photos")["collection"] == "next"
     assert told(filled, "alias", "photos", "--remove") == {"aliases": "none"}
+    gone = filled("index", "alias", "photos", "--remove")
+    assert (gone.code, gone.err) == (1, "polylens: there is no alias 'photos'; there are: none\n")
     for wrong in (["photos"], ["--remove"], ["photos", "default", "--remove"]):
         assert filled("index", "alias", *wrong).code == 2
 

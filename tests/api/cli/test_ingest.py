@@ -200,6 +200,20 @@ def test_a_data_folder_that_may_not_be_written_says_so(
     assert "closed" in ran.err
 
 
+def test_a_data_folder_that_may_only_be_read_says_so(
+    run: Run, photos: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "kept"
+    assert run("ingest", photos, "--data", data).code == 0
+    for path in [*data.rglob("*"), data]:
+        path.chmod(path.stat().st_mode & ~0o222)
+    with unprivileged():
+        ran = run("ingest", photos, "--data", data, "--force")
+    assert ran.code == 1
+    assert f"could not use {data / 'polylens.db'}" in ran.err
+    assert "this user may not write there" in ran.err
+
+
 def test_a_settings_file_that_may_not_be_read_says_so(
     run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
