@@ -136,6 +136,8 @@ class DecordReader:
                 image = self._video[number].asnumpy()
             except self._errors as error:
                 raise Unreadable from error
+            if image.shape[2] != 3:  # of some small widths, 96 say, it takes padding for pixels
+                raise Unreadable
             yield Shot(at, float(self._timeline.times[number]), image)
 
 

@@ -97,6 +97,19 @@ def test_both_readers_see_the_same(tmp_path: Path) -> None:
         assert np.abs(left.image.astype(int) - right.image).mean() < 3
 
 
+@pytest.mark.parametrize("width", [16, 32, 96, 144])
+def test_widths_at_which_decord_reads_padding_are_left_to_the_other_reader(
+    tmp_path: Path, width: int
+) -> None:
+    shots = [frame[:, :width] for frame in ramp(60)]
+    path = media.save_video(tmp_path / "v.mp4", shots)
+    timeline = Timeline.read(path, Limits())
+    assert timeline.regular
+    seen, true = Video(path).shots([0.0, 1.5]), AvReader(path, timeline).shots([0.0, 1.5])
+    for one, other in zip(seen, true, strict=True):
+        assert np.array_equal(one.image, other.image)
+
+
 CODINGS = {
     "h264": (".mp4", "libx264", {}),
     "h264 in matroska": (".mkv", "libx264", {"bf": "4", "b-pyramid": "strict"}),
