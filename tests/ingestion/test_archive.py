@@ -205,7 +205,8 @@ def test_memory_does_not_grow_with_the_members(tmp_path: Path) -> None:
         tracemalloc.stop()
         return most
 
-    assert peak(3000) < peak(300) + (64 << 10)
+    # Threads of earlier tests may take some meanwhile; members that are kept take a megabyte.
+    assert peak(3000) < peak(300) + (512 << 10)
 
 
 def test_what_is_no_shard_is_told(tmp_path: Path) -> None:
