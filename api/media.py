@@ -17,7 +17,7 @@ from ingestion.items import Item, local_path
 
 UPLOAD = re.compile(r"media:[0-9a-f]{64}|id:[A-Za-z0-9_.-]{1,128}")
 """Assets that were sent here: known by their content alone, or by an id that the client chose."""
-SHA256 = re.compile("[0-9a-f]{64}")
+HASH = re.compile("[0-9a-f]{64}")
 CHANGED = "the original has changed since it was ingested"
 UNKNOWN_TYPE = "application/octet-stream"
 
@@ -103,7 +103,7 @@ class Originals:
         archive = self._allowed(archive)
         _check_time(archive, record)
         content_hash = str(record.payload.get("content_hash", ""))
-        path = SHA256.fullmatch(content_hash) and self._members.file(archive, name, content_hash)
+        path = HASH.fullmatch(content_hash) and self._members.file(archive, name, content_hash)
         if not path:
             raise Gone(CHANGED)
         return path
@@ -133,7 +133,7 @@ def kept_hash(asset: str, content_hash: str) -> str | None:
 
     The file of any upload is named by its content, so that the same content is kept once.
     """
-    is_hash = SHA256.fullmatch(content_hash)
+    is_hash = HASH.fullmatch(content_hash)
     return content_hash if is_hash and UPLOAD.fullmatch(asset) else None
 
 

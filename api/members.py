@@ -27,7 +27,7 @@ class Members:
         self._added = kept_bytes  # since the last look at how much there is
 
     def file(self, archive: Path, name: str, content_hash: str) -> Path | None:
-        """The copy of a member whose content has that hash, SHA-256 in hex; None if it has not."""
+        """The copy of a member whose content has that hash; None if it has not."""
         path = self._folder / content_hash
         try:
             os.utime(path)

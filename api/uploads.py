@@ -1,6 +1,5 @@
 """Multipart uploads straight to disk: hashed and limited as they stream in."""
 
-import hashlib
 import math
 import secrets
 import shutil
@@ -19,6 +18,7 @@ from starlette.requests import Request
 from api.offload import Lane
 from api.problems import CLOSE, Refusal
 from api.schemas.base import Payload
+from ingestion.hashing import ContentHash
 
 CHUNK = 1024 * 1024  # bytes gathered before they go to the disk
 SPARE = 64 * CHUNK  # bytes beyond twice the limit that are read of a file, so that it fails alone
@@ -58,12 +58,12 @@ class Upload:
     payload: dict[str, Any] = field(default_factory=dict)
     size: int = 0
     too_large: bool = False
-    digest: Any = field(default_factory=hashlib.sha256)
+    digest: ContentHash = field(default_factory=ContentHash)
 
     @property
     def content_hash(self) -> str:
-        """SHA-256 of its bytes, in hex."""
-        return str(self.digest.hexdigest())
+        """See `ingestion.hashing`."""
+        return self.digest.hexdigest()
 
     @property
     def asset(self) -> str:

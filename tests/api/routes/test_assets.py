@@ -1,4 +1,3 @@
-import hashlib
 import os
 import socket
 import threading
@@ -9,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
+from blake3 import blake3
 
 from api.uploads import sweep
 from tests.api.conftest import FILM, FPS
@@ -48,7 +48,7 @@ def kept(served: Served) -> set[str]:
 
 
 def content_hash(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+    return blake3(data).hexdigest()
 
 
 def described(client: httpx.Client, payload: str, *files: bytes) -> httpx.Response:
@@ -107,7 +107,7 @@ def test_uploads_can_be_searched_and_fetched(fresh: Served) -> None:
     blue = encoded(plain("blue"), "PNG")
     first, second = upload(fresh.client, ("rouge été.jpg", RED), ("b.png", blue))
     assert (first["status"], first["name"]) == ("done", "rouge été.jpg")
-    assert second["asset"] == f"media:{hashlib.sha256(blue).hexdigest()}"
+    assert second["asset"] == f"media:{content_hash(blue)}"
     answer = fresh.client.get("/v1/collections/default/search", params={"q": "red", "limit": 1})
     (hit,) = answer.json()["hits"]
     assert (hit["id"], hit["payload"]["name"]) == (first["point"], "rouge été.jpg")
@@ -127,7 +127,7 @@ def test_one_bad_file_fails_alone(fresh: Served) -> None:
     assert [item["status"] for item in items] == ["done", "skipped", "failed", "failed"]
     assert all(item["reason"] for item in items[1:])
     stored = [path for path in fresh.installation.media.rglob("*") if path.is_file()]
-    assert [path.name for path in stored] == [hashlib.sha256(RED).hexdigest()]
+    assert [path.name for path in stored] == [content_hash(RED)]
 
 
 def test_same_content_again_is_unchanged(fresh: Served) -> None:
