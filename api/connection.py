@@ -69,7 +69,8 @@ class Connection(HttpToolsProtocol):
             self._limit.works(self)
 
     def on_message_complete(self) -> None:
-        self._limit.works(self)
+        if not self.cycle.response_complete:  # else it was refused, and its body came all the same
+            self._limit.works(self)
         super().on_message_complete()
 
     def on_response_complete(self) -> None:

@@ -1,7 +1,6 @@
 """The outermost layer: request ids, who may call, body limit, security headers, last resort."""
 
 import asyncio
-import math
 import random
 import re
 import time
@@ -117,14 +116,14 @@ class Guard:
 class Body:
     """The request's body as it arrives, cut off with a 413 beyond `limit` bytes.
 
-    Where that many are `declared`, nothing of it is asked for. One that does not come while
-    `patience` lasts is given up with a 408. Once it is here, the client is watched: when it
-    leaves, `patience` is told.
+    Where that many are `declared` (0: it is not said), nothing of it is asked for. One that does
+    not come while `patience` lasts is given up with a 408. Once it is here, the client is watched:
+    when it leaves, `patience` is told.
     """
 
     def __init__(self, receive: Receive, limit: int, patience: Patience, declared: int = 0) -> None:
-        self._limit: float = limit
-        self._declared = declared
+        self.declared = declared
+        self._limit = limit
         self._silence: float | None = None
         self._receive = receive
         self._patience = patience
@@ -132,7 +131,7 @@ class Body:
         self._last: Message | None = None
         self._leaving: asyncio.Task[Message] | None = None
 
-    def take_file(self, limit: float = math.inf) -> None:
+    def take_file(self, limit: int) -> None:
         """It may be larger, and may take long, as long as something comes."""
         self._limit, self._silence = limit, SILENCE_SECONDS
 
@@ -147,7 +146,7 @@ class Body:
             return message
         if self._leaving is not None:
             return await asyncio.shield(self._leaving)
-        self._check(self._declared)
+        self._check(self.declared)
         message = await self._next()
         self._seen += len(message.get("body", b""))
         self._check(self._seen)
@@ -158,7 +157,7 @@ class Body:
     def _check(self, size: int) -> None:
         if size > self._limit:
             raise Refusal(
-                413, "too-large", f"the request is larger than {self._limit:,.0f} bytes", CLOSE
+                413, "too-large", f"the request is larger than {self._limit:,} bytes", CLOSE
             )
 
     async def _next(self) -> Message:

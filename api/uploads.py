@@ -1,6 +1,5 @@
 """Multipart uploads straight to disk: hashed and limited as they stream in."""
 
-import math
 import secrets
 import shutil
 import time
@@ -44,6 +43,11 @@ class UploadLimits:
         """Bytes of a file of which no more are read, not even to let it fail alone."""
         return 2 * self.file_bytes + SPARE
 
+    @property
+    def whole(self) -> int:
+        """Bytes of a form beyond which one of its files has no end, or there are too many."""
+        return self.files * self.endless
+
 
 @dataclass
 class Upload:
@@ -83,7 +87,7 @@ async def received(
     boundary = _boundary(request, described=described)
     async with _incoming(folder, limits, lane) as incoming:
         form = _Form(boundary, incoming, described=described)
-        await _read(request, form.feed, lane)
+        await _read(request, form.feed, lane, limits.whole)
         form.check()
         yield incoming.uploads
 
@@ -94,8 +98,9 @@ async def received_file(
 ) -> AsyncIterator[Upload]:
     """The body as the file with the client's id `id_`, in `folder` while the context lasts.
 
-    Raises `Refusal` (413, 422).
+    Raises `Refusal` (413, 422), before any of it is asked for where it says that it is too large.
     """
+    _check_declared(request.state.body.declared, limits)
     async with _incoming(folder, limits, lane) as incoming:
         await lane(incoming.begin, id_, id_)
         await _read(request, incoming.write, lane, limits.endless)
@@ -111,6 +116,13 @@ def sweep(folder: Path) -> None:
                 shutil.rmtree(left)
 
 
+def _check_declared(size: int, limits: UploadLimits) -> None:
+    """Who sends a file all the same hears why, and can go on, unless that would take too long."""
+    if size > limits.file_bytes:
+        reason = f"the file has {size:,} bytes, more than the limit of {limits.file_bytes:,}"
+        raise Refusal(413, "too-large", reason, CLOSE if size > limits.endless else None)
+
+
 @asynccontextmanager
 async def _incoming(folder: Path, limits: UploadLimits, lane: Lane) -> AsyncIterator["_Incoming"]:
     incoming = _Incoming(folder / secrets.token_hex(8), limits)
@@ -120,9 +132,7 @@ async def _incoming(folder: Path, limits: UploadLimits, lane: Lane) -> AsyncIter
         await lane(incoming.discard)
 
 
-async def _read(
-    request: Request, take: Callable[[bytes], None], lane: Lane, limit: float = math.inf
-) -> None:
+async def _read(request: Request, take: Callable[[bytes], None], lane: Lane, limit: int) -> None:
     request.state.body.take_file(limit)
     pending = bytearray()
     async for chunk in request.stream():

@@ -20,7 +20,8 @@ from tests.api.server import Served, serving
 from tests.disks import mounted_disk
 from tests.media import encoded, plain
 
-SHOE = "/v1/collections/default/assets/shoe"
+ASSETS = "/v1/collections/default/assets"
+SHOE = f"{ASSETS}/shoe"
 SEARCH = "/v1/collections/default/search"
 
 
@@ -167,6 +168,38 @@ def test_ten_gigabytes_that_are_declared_are_not_asked_for(fresh: Served, head: 
     length = b"Content-Length: 10000000000\r\nExpect: 100-continue\r\n\r\n"
     assert raw(fresh, head, length).startswith(b"HTTP/1.1 413")
     goes_on(fresh)
+
+
+@pytest.mark.parametrize("expect", [b"", b"Expect: 100-continue\r\n"])
+def test_a_file_that_is_declared_too_large_is_not_asked_for(tmp_path: Path, expect: bytes) -> None:
+    """Whoever sends it all the same can use the connection further."""
+    with serving(tmp_path, max_upload_bytes=1_000_000) as served, connected(served) as connection:
+        served.installation.create("default")
+        connection.sendall(f"PUT {SHOE} HTTP/1.1\r\nHost: localhost\r\n".encode())
+        connection.sendall(expect + b"Content-Length: 2000000\r\n\r\n")
+        assert connection.recv(10_000).startswith(b"HTTP/1.1 413")
+        connection.sendall(bytes(2_000_000))
+        connection.sendall(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert connection.recv(10_000).startswith(b"HTTP/1.1 200")
+
+
+def test_a_form_larger_than_all_its_files_could_be(fresh: Served) -> None:
+    kind = b"Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 200000000000\r\n\r\n"
+    assert raw(fresh, f"POST {ASSETS} HTTP/1.1", kind).startswith(b"HTTP/1.1 413")
+    goes_on(fresh)
+
+
+def test_bodies_that_come_after_the_answer(tmp_path: Path) -> None:
+    """Anybody may send them: the connections count as idle, and keep nobody out."""
+    with serving(tmp_path, max_connections=5) as served, ExitStack() as stack:
+        served.installation.create("default")
+        for _ in range(10):
+            connection = stack.enter_context(connected(served))
+            connection.sendall(b"PUT /nowhere HTTP/1.1\r\nHost: localhost\r\n")
+            connection.sendall(b"Content-Length: 1\r\n\r\n")
+            assert connection.recv(10_000).startswith(b"HTTP/1.1 404")
+            connection.sendall(b"x")
+        goes_on(served)
 
 
 def test_a_thousand_idle_connections(tmp_path: Path) -> None:
