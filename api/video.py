@@ -9,19 +9,15 @@ from ingestion.options import VideoOptions
 
 Frames = Annotated[
     int,
-    Field(ge=1, le=1000, description="Uniform frames that a video as a whole is the mean of."),
+    Field(ge=1, le=1000, description="Uniform frames averaged for a whole video."),
 ]
 SegmentSeconds = Annotated[
-    float, Field(ge=0.1, le=86_400, description="Seconds of one segment of a video.")
+    float, Field(ge=0.1, le=86_400, description="Seconds per video segment.")
 ]
-SegmentFrames = Annotated[
-    int, Field(ge=1, le=1000, description="Frames that a segment is the mean of.")
-]
+SegmentFrames = Annotated[int, Field(ge=1, le=1000, description="Frames averaged per segment.")]
 Shots = Annotated[
-    bool, Field(description="End segments where the camera cuts, too; all is decoded twice.")
+    bool, Field(description="Also end segments at hard cuts; decodes everything twice.")
 ]
-KeyFrames = Annotated[
-    bool, Field(description="Look at no frames of videos but key frames: many times faster.")
-]
+KeyFrames = Annotated[bool, Field(description="Use key frames of videos only: many times faster.")]
 NAMES = {f"video_{field.name}": field.name for field in fields(VideoOptions)}
 """Setting, or option of a job -> option of ingestion."""

@@ -79,9 +79,7 @@ def _show_version(wanted: bool) -> None:
 def options(
     version: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_show_version, is_eager=True, help="Say which version this is."
-        ),
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
     ] = False,
 ) -> None:
     """Search your photos and videos by text in any language, or by image."""
@@ -96,14 +94,14 @@ def main() -> None:
     except UnknownAlias as error:
         _fail(str(error))
     except UnknownCollection as error:
-        _fail(f"{error}. Make it with: polylens ingest FOLDER, or name another with -c")
+        _fail(f"{error}. Create it with: polylens ingest FOLDER, or name another with -c")
     except ServiceError as error:
-        hint = ": the key is the setting client_key (POLYLENS_CLIENT_KEY)"
+        hint = ": set the key with client_key (POLYLENS_CLIENT_KEY)"
         _fail(f"{error}{hint if error.status == 401 else ''}")
     except DOMAIN_ERRORS as error:
         _fail(str(error))
     except SettingsError as error:
-        _fail(f'{error}: lists are written as JSON, e.g. ["a", "b"]')
+        _fail(f'{error}: write lists as JSON, e.g. ["a", "b"]')
     except tomllib.TOMLDecodeError as error:
         _fail(f"the settings file is not TOML: {error}")
     except ValidationError as error:
@@ -124,7 +122,7 @@ def _fail_by_system(error: OSError) -> None:
     """The disk, most likely; without a file name, what we print to."""
     if error.filename is None:
         abandon_stdout()
-    _fail(f"{error.filename or 'what was to be printed'}: {error.strerror or error}")
+    _fail(f"{error.filename or 'standard output'}: {error.strerror or error}")
 
 
 def _fail(message: str) -> None:

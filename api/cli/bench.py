@@ -24,21 +24,23 @@ THINGS = ("a red bicycle", "ein Hund im Schnee", "un gato", "海边的日落", "
 def bench(
     url: Url = None,
     clients: Annotated[
-        list[int] | None, typer.Option(help="How many ask at the same time; may be repeated.")
+        list[int] | None, typer.Option(help="Number of concurrent clients; repeatable.")
     ] = None,
-    seconds: Annotated[float, typer.Option(min=0.1, max=600, help="For each of them.")] = 5,
+    seconds: Annotated[
+        float, typer.Option(min=0.1, max=600, help="Duration for each number of clients.")
+    ] = 5,
     text: Annotated[
-        list[str] | None, typer.Option(help="What to ask; each is told apart by a number.")
+        list[str] | None, typer.Option(help="Query text; a number is appended to each request.")
     ] = None,
-    image: Annotated[Path | None, typer.Option(help="Ask by this picture instead.")] = None,
+    image: Annotated[Path | None, typer.Option(help="Query by this picture instead.")] = None,
     data: Data = None,
     collection: CollectionName = None,
     encoder: EncoderName = None,
     more: More = None,
 ) -> None:
-    """Measure how many searches a second a service answers, or without --url this installation.
+    """Measure searches per second of a service, or of this installation without --url.
 
-    No two texts are the same, so that none is answered from memory.
+    No two texts are the same, so none is answered from the cache.
     """
     texts = text or THINGS
     with installation(more, data=data, collection=collection, encoder=encoder) as polylens:

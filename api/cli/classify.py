@@ -56,7 +56,9 @@ class Labels:
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.probe, self.classes, self.given))) != 1:
-            raise typer.BadParameter("give one of --classes FILE, --label (repeated) and --probe")
+            raise typer.BadParameter(
+                "give exactly one of --classes FILE, --label (repeatable) and --probe"
+            )
 
     @cached_property
     def class_list(self) -> ClassList:
@@ -90,33 +92,37 @@ class Labels:
 
 def classify(
     sources: Annotated[
-        list[Path] | None, typer.Argument(help="Files or folders; without any, a collection.")
+        list[Path] | None, typer.Argument(help="Files or folders; default: a collection.")
     ] = None,
     classes: Annotated[
         Path | None,
-        typer.Option(help="A file of class names, one a line, or label, tab, words for prompts."),
+        typer.Option(help="File of class names, one per line, or label, tab, words for prompts."),
     ] = None,
-    label: Annotated[list[str] | None, typer.Option(help="A class; give several.")] = None,
+    label: Annotated[list[str] | None, typer.Option(help="A class; repeatable.")] = None,
     probe: Annotated[
-        str | None, typer.Option(help="A probe by name, instead: see polylens probe.")
+        str | None, typer.Option(help="Use this probe instead: see polylens probe.")
     ] = None,
-    language: Annotated[str, typer.Option(help="Of the class names: en, zh, ja, ar or it.")] = "en",
+    language: Annotated[
+        str, typer.Option(help="Language of the class names: en, zh, ja, ar or it.")
+    ] = "en",
     templates: Annotated[
-        Path | None, typer.Option(help="A file of prompts of your own, with {c} for the class.")
+        Path | None, typer.Option(help="File of your own prompts, with {c} for the class.")
     ] = None,
     several: Annotated[
-        bool, typer.Option("--multi", help="Any number of labels may hold, not just one.")
+        bool, typer.Option("--multi", help="Allow any number of labels, not just one.")
     ] = False,
-    top: Annotated[int | None, typer.Option(min=1, help="How many labels at most.")] = None,
+    top: Annotated[int | None, typer.Option(min=1, help="Most labels per file or point.")] = None,
     at_least: Annotated[
-        float | None, typer.Option(min=0, max=1, help="Leave out less probable labels.")
+        float | None, typer.Option(min=0, max=1, help="Drop labels of lower probability.")
     ] = None,
     store: Annotated[
         str | None,
-        typer.Option(metavar="KEY", help="Write labels into the payload of a collection's points."),
+        typer.Option(
+            metavar="KEY", help="Write labels to this payload key of the collection's points."
+        ),
     ] = None,
     filter_: FilterFlag = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Data = None,
     collection: CollectionName = None,
     encoder: EncoderName = None,
@@ -124,7 +130,7 @@ def classify(
     towers: TowersFlag = None,
     more: More = None,
 ) -> None:
-    """Label images and videos: files, or what a collection holds.
+    """Label images and videos: files, or the points of a collection.
 
     \b
     polylens classify photo.jpg --label cat --label dog
@@ -133,7 +139,7 @@ def classify(
     polylens classify --probe birds --store species --at-least 0.8
     """
     if sources and (store or filter_):
-        raise typer.BadParameter("--store and --filter are for a collection: name no files")
+        raise typer.BadParameter("--store and --filter work on a collection: do not name files")
     labels = Labels(probe, classes, label or [], language, templates, several)
     labels.check()
     with installation(
@@ -203,7 +209,7 @@ def _stored(
     if not key.strip():
         raise InvalidQuery("--store takes the name of a payload key, e.g. tags")
     if key in KEPT:
-        raise InvalidQuery(f"--store {key}: that is what the file itself says; take another key")
+        raise InvalidQuery(f"--store {key}: the file itself sets this key; choose another")
     counts = Counter(tag_points(collection, found, key))
     if as_json:
         typer.echo(json.dumps(dict(counts.most_common()), ensure_ascii=False))

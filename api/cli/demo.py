@@ -10,13 +10,13 @@ from api.cli.options import Data, EncoderName, More, installation
 
 def demo(
     media: Annotated[
-        Path | None, typer.Argument(help="A folder of your own instead of the demo's photos.")
+        Path | None, typer.Argument(help="Your own folder instead of the demo photos.")
     ] = None,
     data: Data = None,
     encoder: EncoderName = None,
     more: More = None,
 ) -> None:
-    """Ingest real photos and a film, search them in many languages, say what to do next."""
+    """Ingest real photos and a film, search them in many languages, and show next steps."""
     from api.demo.run import run, run_on
 
     with installation(more, data=data, encoder=encoder) as polylens:

@@ -36,7 +36,7 @@ def doctor(
     encoder: EncoderName = None,
     more: More = None,
 ) -> None:
-    """Check that this machine has all that polylens needs, and say how to mend what it lacks."""
+    """Check that this machine has everything polylens needs, and how to fix what is missing."""
     console = Console(highlight=False)
     with installation(more, data=data, collection=collection, encoder=encoder) as polylens:
         healthy = [_tell(console, name, check) for name, check in _checks(polylens)]
@@ -83,7 +83,7 @@ def _collection(polylens: Installation, name: str) -> str:
     collection = polylens.store.open(name)
     if isinstance(collection, LocalCollection):
         return (
-            f"{collection.count()} points, {collection.verify() / 1e6:.1f} MB of vectors as written"
+            f"{collection.count()} points, {collection.verify() / 1e6:.1f} MB of vectors verified"
         )
     return f"{collection.count()} points"
 

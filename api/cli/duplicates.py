@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 console = Console(highlight=False, soft_wrap=True)
 
 HINT = (
-    "[dim]Copies carry the payload key duplicate_of; a search leaves them out with --filter "
-    """'{"must": [{"is_empty": {"key": "duplicate_of"}}]}'. What you delete, """
-    "polylens ingest ... --prune forgets."
+    "[dim]Copies have the payload key duplicate_of; leave them out of a search with --filter "
+    """'{"must": [{"is_empty": {"key": "duplicate_of"}}]}'. After deleting files, run """
+    "polylens ingest ... --prune."
 )
 
 
 def duplicates(
     limit: Annotated[
-        int, typer.Option("--limit", "-n", min=0, help="Most groups to show, the largest first.")
+        int, typer.Option("--limit", "-n", min=0, help="Number of groups to show, largest first.")
     ] = 20,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Print all groups as JSON for programs, a group a line.")
+        bool, typer.Option("--json", help="Print all groups as JSON, one group per line.")
     ] = False,
     data: Data = None,
     collection: CollectionName = None,
     more: More = None,
 ) -> None:
-    """Pictures and videos that look the same, and the bytes to be had back.
+    """Find near-duplicate pictures and videos, and the bytes that you could free.
 
-    The first of a group has most pixels, then most bytes, then is the oldest. Look before you
-    delete anything: they look the same to a hash of 64 bits, not to the last detail.
+    The first of a group has the most pixels, then the most bytes, then is the oldest. Look before
+    you delete anything: the files look the same to a 64-bit hash, not in every detail.
     """
     from ingestion import find_duplicates, record_duplicates
 

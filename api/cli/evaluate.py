@@ -68,15 +68,15 @@ def evaluate(
     device: Device = None,
     more: More = None,
 ) -> None:
-    """Measure an encoder on public data sets, or a collection on queries of your own.
+    """Measure an encoder on public data sets, or a collection on your own queries.
 
     \b
     polylens eval flickr30k --root ~/data/flickr30k -e internvl-g
     polylens eval ade20k --root ~/data/ADEChallengeData2016 --set segmenter=FILE.pth
     polylens eval --queries queries.jsonl -c photos
 
-    What was encoded is kept: a run that was interrupted goes on where it stopped. Exit code 3 says
-    that the copy is incomplete; the numbers are then of what is there.
+    Vectors are cached: an interrupted run continues where it stopped. Exit code 3 means that the
+    copy is incomplete, and the numbers are for the part that is there.
     """
     if (dataset is None) == (queries is None) or (dataset is None) != (root is None):
         raise typer.BadParameter("give a data set and --root, or --queries and a collection")
@@ -115,7 +115,7 @@ def _refuse_unused(context: typer.Context, dataset: str | None) -> None:
     if unused:
         hint = "; it measures a segmenter: --set segmenter=FILE" if dataset == ADE20K else ""
         what = dataset or "an evaluation of your own queries"
-        raise typer.BadParameter(f"{what} makes no use of {', '.join(unused)}{hint}")
+        raise typer.BadParameter(f"{what} does not use {', '.join(unused)}{hint}")
 
 
 def _save(results: Sequence[Result], folder: Path, languages: Sequence[str]) -> list[Path]:

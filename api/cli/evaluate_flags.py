@@ -11,18 +11,20 @@ from retrieval.query import MAX_RERANK
 Dataset = Annotated[str | None, typer.Argument(help=f"A public data set: {', '.join(DATASETS)}.")]
 Root = Annotated[
     Path | None,
-    typer.Option(exists=True, file_okay=False, help="The folder of your copy of it."),
+    typer.Option(exists=True, file_okay=False, help="Folder of your copy of the data set."),
 ]
-Language = Annotated[list[str] | None, typer.Option(help="Only this language; give several.")]
+Language = Annotated[list[str] | None, typer.Option(help="Only this language; repeatable.")]
 Annotations = Annotated[Path | None, typer.Option(help="MSR-VTT: the list of captions.")]
-Frames = Annotated[int, typer.Option(min=1, max=256, help="MSR-VTT: frames of a video.")]
+Frames = Annotated[int, typer.Option(min=1, max=256, help="MSR-VTT: frames per video.")]
 Classes = Annotated[
-    Path | None, typer.Option(help="Class names: one a line, or folder, tab, name.")
+    Path | None, typer.Option(help="Class names: one per line, or folder, tab, name.")
 ]
 Templates = Annotated[
-    Path | None, typer.Option(help="Prompts with {c} for the class; ours by default.")
+    Path | None, typer.Option(help="Prompts with {c} for the class; default: built-in.")
 ]
-SameNames = Annotated[bool, typer.Option("--same-names", help="Let several classes have one name.")]
+SameNames = Annotated[
+    bool, typer.Option("--same-names", help="Allow several classes with the same name.")
+]
 Queries = Annotated[
     Path | None,
     typer.Option(help="Instead: your own queries and what they should find, as JSON lines."),
@@ -32,10 +34,10 @@ Rerank = Annotated[
     typer.Option(
         min=0,
         max=MAX_RERANK,
-        help="Own queries: hits to compare with the text, if possible.",
+        help="Own queries: results to rerank by image-text matching, if possible.",
     ),
 ]
 Output = Annotated[
-    Path | None, typer.Option(help="Folder for the report; by default in the data folder.")
+    Path | None, typer.Option(help="Folder for the report; default: in the data folder.")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]

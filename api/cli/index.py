@@ -18,16 +18,16 @@ from api.local import local, local_store
 from indexer import Collection
 
 index = typer.Typer(
-    help="Look after collections: check, shrink, back up, move.", no_args_is_help=True
+    help="Maintain collections: verify, compact, back up, move.", no_args_is_help=True
 )
 console = Console(highlight=False, soft_wrap=True)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @index.command()
 def info(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
-    """Say what a collection holds and what it costs."""
+    """Show what a collection contains and what it costs."""
     with _opened(data, collection) as (polylens, opened):
         _tell(indexes.report(polylens, opened).model_dump(mode="json"), as_json=as_json)
 
@@ -40,7 +40,7 @@ def calibrate(
     device: Device = None,
     as_json: Json = False,
 ) -> None:
-    """Learn what scores mean here, from texts that no picture answers; again when it has grown."""
+    """Calibrate relevance for this collection; repeat when it has grown a lot."""
     flags: dict[str, Any] = {"data": data, "collection": collection, "encoder": encoder}
     with installation(needs=frozenset({"text"}), device=device, **flags) as polylens:
         opened = polylens.store.open(polylens.settings.collection)
@@ -50,7 +50,7 @@ def calibrate(
 
 @index.command()
 def verify(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
-    """Read all of a collection and compare checksums; damage is named, with exit code 1."""
+    """Read a whole collection and compare checksums; exits with code 1 if it finds damage."""
     with _opened(data, collection) as (_, opened):
         checked = local(opened).verify()
         _tell({"collection": opened.name, "bytes": checked, "damage": "none"}, as_json=as_json)
@@ -58,7 +58,7 @@ def verify(data: Data = None, collection: CollectionName = None, as_json: Json =
 
 @index.command()
 def compact(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
-    """Give back the disk space of what was deleted or replaced; searches and writes go on."""
+    """Free the disk space of deleted and replaced points; searches and writes continue."""
     with _opened(data, collection) as (_, opened):
         found = local(opened).compact()
         _tell({"collection": opened.name, **asdict(found)}, as_json=as_json)
@@ -66,7 +66,7 @@ def compact(data: Data = None, collection: CollectionName = None, as_json: Json 
 
 @index.command()
 def build(data: Data = None, collection: CollectionName = None, as_json: Json = False) -> None:
-    """Build the approximate index of all vectors now, which otherwise happens by and by."""
+    """Build the approximate index of all vectors now instead of in the background."""
     with _opened(data, collection) as (polylens, opened):
         local(opened).seal()
         _tell(indexes.report(polylens, opened).model_dump(mode="json"), as_json=as_json)
@@ -75,13 +75,13 @@ def build(data: Data = None, collection: CollectionName = None, as_json: Json = 
 @index.command()
 def snapshot(
     target: Annotated[
-        Path | None, typer.Argument(help="File to write; by default in DATA/snapshots.")
+        Path | None, typer.Argument(help="File to write; default: in DATA/snapshots.")
     ] = None,
     data: Data = None,
     collection: CollectionName = None,
     as_json: Json = False,
 ) -> None:
-    """Back a collection up into one file; searches and writes go on."""
+    """Back up a collection into one file; searches and writes continue."""
     with _opened(data, collection) as (polylens, opened):
         path = target or polylens.snapshots.new(opened.name)
         manifest = local(opened).snapshot(path)
@@ -91,12 +91,12 @@ def snapshot(
 
 @index.command()
 def restore(
-    source: Annotated[Path, typer.Argument(help="A file that `snapshot` wrote.")],
+    source: Annotated[Path, typer.Argument(help="A file written by `snapshot`.")],
     data: Data = None,
     collection: CollectionName = None,
     as_json: Json = False,
 ) -> None:
-    """Make a collection of a snapshot, under the name it had unless another is given."""
+    """Create a collection from a snapshot, under its old name unless you give another."""
     with installation(data=data) as polylens:
         restored = local_store(polylens.store).restore(source, collection)
         _tell({"collection": restored.name, "points": restored.count()}, as_json=as_json)
@@ -104,12 +104,12 @@ def restore(
 
 @index.command()
 def export(
-    target: Annotated[Path, typer.Argument(help="Folder to make.")],
+    target: Annotated[Path, typer.Argument(help="Folder to create.")],
     data: Data = None,
     collection: CollectionName = None,
     as_json: Json = False,
 ) -> None:
-    """Write a collection as Parquet files, vectors and all, that other programs can read."""
+    """Export a collection, including vectors, as Parquet files."""
     from indexer.parquet import export_collection
 
     with _opened(data, collection) as (_, opened):
@@ -118,12 +118,12 @@ def export(
 
 @index.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A folder that `export` made.")],
+    source: Annotated[Path, typer.Argument(help="A folder written by `export`.")],
     data: Data = None,
     collection: CollectionName = None,
     as_json: Json = False,
 ) -> None:
-    """Make a collection of an export, or add it to one of the same encoder."""
+    """Create a collection from an export, or add the export to one of the same encoder."""
     from indexer.parquet import import_collection
 
     with installation(data=data) as polylens:
@@ -133,12 +133,12 @@ def import_(
 @index.command()
 def migrate(
     target: Annotated[str, typer.Argument(help="URL of a Qdrant server, or a data folder.")],
-    name: Annotated[str | None, typer.Option(help="Another name for the copy.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the copy, if different.")] = None,
     data: Data = None,
     collection: CollectionName = None,
     as_json: Json = False,
 ) -> None:
-    """Copy a collection to a Qdrant server or to another data folder, and compare the two."""
+    """Copy a collection to a Qdrant server or another data folder, and compare the two."""
     from indexer.migrate import migrate as run
 
     with _opened(data, collection) as (polylens, opened):
@@ -149,13 +149,13 @@ def migrate(
 
 @index.command()
 def alias(
-    name: Annotated[str | None, typer.Argument(help="The alias; none lists them.")] = None,
-    target: Annotated[str | None, typer.Argument(help="The collection it is to name.")] = None,
+    name: Annotated[str | None, typer.Argument(help="The alias; without it, lists all.")] = None,
+    target: Annotated[str | None, typer.Argument(help="The collection it should refer to.")] = None,
     remove: Annotated[bool, typer.Option("--remove", help="Remove the alias.")] = False,
     data: Data = None,
     as_json: Json = False,
 ) -> None:
-    """Give a collection another name, or the name to another collection from now on."""
+    """Create an alias of a collection, or move it to another collection."""
     if (name is None) != (target is None and not remove) or (remove and target is not None):
         raise typer.BadParameter("give ALIAS COLLECTION, or ALIAS --remove, or nothing")
     with installation(data=data) as polylens:
@@ -174,7 +174,7 @@ def backfill(
     encoder: EncoderName = None,
     device: Device = None,
 ) -> None:
-    """Read the originals again and add the vectors that an encoder makes and the points lack.
+    """Read the originals again and add vectors that the encoder makes and the points lack.
 
     \b
     polylens index backfill -c photos --encoder internvl-g

@@ -59,23 +59,23 @@ def ingest(
 ) -> None:
     """Make photos, videos and texts searchable.
 
-    Does only what is new or changed; stop and repeat it whenever you like. What it did:
-    polylens jobs.
+    Processes only new and changed files. You can stop and repeat it at any time. See what it did
+    with: polylens jobs
 
     \b
     polylens ingest ~/Pictures
     polylens ingest products.csv --texts --fetch-hosts images.example.com
     polylens ingest shards/*.tar --dry-run
 
-    Exit codes: 0 all is searchable, 1 nothing is or it could not be done, 2 wrong usage, 3 some
-    files failed, 4 the collection has fewer points than it should, 130 stopped.
+    Exit codes: 0 everything is searchable, 1 nothing is or the job could not run, 2 wrong usage,
+    3 some files failed, 4 the collection has fewer points than it should, 130 stopped.
     """
     from api.bulk import Bulk, needs_of
     from encoders import BOTH
     from ingestion import IngestOptions, Limits, Reach, SourceOptions, open_source
 
     if reason and not retry_failed:
-        raise typer.BadParameter("--reason goes with --retry-failed")
+        raise typer.BadParameter("--reason needs --retry-failed")
     chosen = settings(
         more,
         data=data,
@@ -144,7 +144,7 @@ def _plan(bulk: "Bulk", *, as_json: bool) -> None:
 
 def _named(name: str) -> str:
     if not name:
-        raise typer.BadParameter("a source is empty; the folder you are in is .")
+        raise typer.BadParameter("a source is empty; use . for the current folder")
     return name
 
 

@@ -5,9 +5,9 @@ from typing import Annotated, Literal
 import typer
 
 _WHICH = "Which files"
-_AGAIN = "What is done again, and what is forgotten"
-_VIDEOS = "Videos, which are redone where one of these changes"
-_REPORT = "What is told"
+_AGAIN = "What to do again, and what to remove"
+_VIDEOS = "Videos (changing one of these processes videos again)"
+_REPORT = "Output"
 
 Sources = Annotated[
     list[str],
@@ -23,24 +23,24 @@ Include = Annotated[
     typer.Option(help="Only paths that match this glob, e.g. '*.jpg'.", rich_help_panel=_WHICH),
 ]
 Exclude = Annotated[
-    list[str] | None, typer.Option(help="Not paths that match this.", rich_help_panel=_WHICH)
+    list[str] | None, typer.Option(help="Skip paths that match this glob.", rich_help_panel=_WHICH)
 ]
 FollowSymlinks = Annotated[
     bool,
-    typer.Option("--follow-symlinks", help="Also enter linked folders.", rich_help_panel=_WHICH),
+    typer.Option("--follow-symlinks", help="Also follow links to folders.", rich_help_panel=_WHICH),
 ]
 Texts = Annotated[
     bool,
     typer.Option(
         "--texts",
-        help="Make captions and .txt files searchable, too.",
+        help="Also make captions and .txt files searchable.",
         rich_help_panel=_WHICH,
     ),
 ]
 FetchHosts = Annotated[
     list[str] | None,
     typer.Option(
-        help="Fetch URLs of this host that a manifest names, e.g. '*.example.com'.",
+        help="Host that URLs in manifests may be fetched from, e.g. '*.example.com'; repeatable.",
         rich_help_panel=_WHICH,
     ),
 ]
@@ -48,45 +48,45 @@ Captions = Annotated[
     bool,
     typer.Option(
         "--captions",
-        help="Write a caption for each photo and moment that has none, by InternVL-G.",
+        help="Caption every photo and moment that has no caption, with InternVL-G.",
         rich_help_panel=_WHICH,
     ),
 ]
 
 RetryFailed = Annotated[
     bool,
-    typer.Option("--retry-failed", help="Try what failed before again.", rich_help_panel=_AGAIN),
+    typer.Option("--retry-failed", help="Retry files that failed before.", rich_help_panel=_AGAIN),
 ]
 Reason = Annotated[
     str,
     typer.Option(
-        help="With --retry-failed: only where the reason contains this.",
+        help="With --retry-failed: only files whose reason contains this.",
         rich_help_panel=_AGAIN,
         show_default=False,
     ),
 ]
 Force = Annotated[
-    bool, typer.Option("--force", help="Do everything again.", rich_help_panel=_AGAIN)
+    bool, typer.Option("--force", help="Process everything again.", rich_help_panel=_AGAIN)
 ]
 Prune = Annotated[
-    bool, typer.Option("--prune", help="Forget what is gone.", rich_help_panel=_AGAIN)
+    bool, typer.Option("--prune", help="Remove files that no longer exist.", rich_help_panel=_AGAIN)
 ]
 
 VideoFrames = Annotated[
     int | None,
-    typer.Option(help="Uniform frames of a video as a whole, 8.", rich_help_panel=_VIDEOS),
+    typer.Option(help="Frames for a whole video; default 8.", rich_help_panel=_VIDEOS),
 ]
 SegmentSeconds = Annotated[
-    float | None, typer.Option(help="Seconds of one segment, 4.", rich_help_panel=_VIDEOS)
+    float | None, typer.Option(help="Seconds per segment; default 4.", rich_help_panel=_VIDEOS)
 ]
 SegmentFrames = Annotated[
-    int | None, typer.Option(help="Frames of one segment, 4.", rich_help_panel=_VIDEOS)
+    int | None, typer.Option(help="Frames per segment; default 4.", rich_help_panel=_VIDEOS)
 ]
 Shots = Annotated[
     bool | None,
     typer.Option(
         "--video-shots",
-        help="End segments where the camera cuts, too: all is decoded twice.",
+        help="Also end segments at hard cuts; decodes everything twice.",
         rich_help_panel=_VIDEOS,
     ),
 ]
@@ -94,7 +94,7 @@ KeyFrames = Annotated[
     bool | None,
     typer.Option(
         "--video-keyframes",
-        help="Look at key frames alone: many times faster, fewer moments.",
+        help="Use key frames only: many times faster, fewer moments.",
         rich_help_panel=_VIDEOS,
     ),
 ]
@@ -103,25 +103,25 @@ EngineName = Annotated[
     Literal["local", "ray"] | None,
     typer.Option(
         "--engine",
-        help="Work on this machine, or on a Ray cluster (--set ray_address=...) into Qdrant.",
+        help="Run on this machine, or on a Ray cluster (--set ray_address=...) with Qdrant.",
     ),
 ]
 
 DryRun = Annotated[
     bool,
     typer.Option(
-        "--dry-run", help="Say what would be done, and do nothing.", rich_help_panel=_REPORT
+        "--dry-run", help="Show what would be done, and change nothing.", rich_help_panel=_REPORT
     ),
 ]
 ListAll = Annotated[
     bool,
-    typer.Option("--list-all", help="Name everything that was left out.", rich_help_panel=_REPORT),
+    typer.Option("--list-all", help="List every file that was left out.", rich_help_panel=_REPORT),
 ]
 AsJson = Annotated[
     bool,
     typer.Option(
         "--json",
-        help="Print the report, or the plan, as JSON for programs.",
+        help="Print the report, or the plan, as JSON.",
         rich_help_panel=_REPORT,
     ),
 ]

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from indexer import LedgerRow, Status
     from ingestion import JobRecord
 
-jobs = typer.Typer(help="What was ingested, how it went, and what failed.", no_args_is_help=True)
+jobs = typer.Typer(help="Ingestion jobs: progress, results and failures.", no_args_is_help=True)
 console = Console(highlight=False)
 
 
@@ -33,18 +33,18 @@ class Format(StrEnum):
     jsonl = "jsonl"
 
 
-JobNumber = Annotated[int, typer.Argument(metavar="JOB", help="Its number, as in jobs list.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs, a job a line.")]
+JobNumber = Annotated[int, typer.Argument(metavar="JOB", help="Number of the job, from jobs list.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, one job per line.")]
 
 
 @jobs.command("list")
 def list_(
-    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="How many to show.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", "-n", min=1, help="Number of jobs.")] = 20,
     as_json: AsJson = False,
     data: Data = None,
     more: More = None,
 ) -> None:
-    """The latest jobs, the newest first."""
+    """List the latest jobs, newest first."""
     with installation(more, data=data) as polylens:
         found = _journal(polylens).latest(limit)
     if as_json:
@@ -53,12 +53,12 @@ def list_(
     elif found:
         console.print(_table(found))
     else:
-        console.print("No job yet: polylens ingest FOLDER begins one")
+        console.print("No jobs yet. Start one with: polylens ingest FOLDER")
 
 
 @jobs.command()
 def show(job: JobNumber, as_json: AsJson = False, data: Data = None, more: More = None) -> None:
-    """One job: what it was given, how far it came, and what to do next."""
+    """Show one job: its sources and options, its progress, and what to do next."""
     with installation(more, data=data) as polylens:
         found = _job(polylens, job)
     if as_json:
@@ -72,14 +72,16 @@ def show(job: JobNumber, as_json: AsJson = False, data: Data = None, more: More 
 @jobs.command()
 def failures(
     job: Annotated[
-        int | None, typer.Argument(metavar="[JOB]", help="By default the latest.", show_default="")
+        int | None, typer.Argument(metavar="[JOB]", help="Default: the latest.", show_default="")
     ] = None,
-    format_: Annotated[Format, typer.Option("--format", "-f", help="How to print.")] = Format.table,
-    skipped: Annotated[bool, typer.Option("--skipped", help="Also what was skipped.")] = False,
+    format_: Annotated[
+        Format, typer.Option("--format", "-f", help="Output format.")
+    ] = Format.table,
+    skipped: Annotated[bool, typer.Option("--skipped", help="Also list skipped files.")] = False,
     data: Data = None,
     more: More = None,
 ) -> None:
-    """What of a job's sources failed and was not mended since, and why."""
+    """List files of a job's sources that failed and still fail, with the reasons."""
     from api.failures import failures as failures_of
 
     with installation(more, data=data) as polylens:
@@ -91,7 +93,7 @@ def failures(
 
 @jobs.command()
 def cancel(job: JobNumber, data: Data = None, more: More = None) -> None:
-    """End a job, wherever it runs; what it did is kept."""
+    """Cancel a job, wherever it runs; finished work is kept."""
     with installation(more, data=data) as polylens:
         found = _journal(polylens).cancel(_job(polylens, job).id)
     if found.state != "cancelled":
@@ -148,11 +150,13 @@ def _told(job: "JobRecord") -> Iterator[tuple[str, str]]:
 
 def _advice(job: "JobRecord") -> str:
     if job.request and not job.is_over:
-        return "polylens serve works on it, or will when it is started."
+        return "polylens serve runs it, or will when it is started."
     if job.state in ("interrupted", "stopped", "cancelled", "failed"):
-        return "What was done is kept: repeat the same polylens ingest to go on."
+        return "Finished work is kept: repeat the same polylens ingest to continue."
     if job.counts.get("failed", 0) + job.counts.get("failed_before", 0):
-        return f"Why: polylens jobs failures {job.id}. Again: polylens ingest ... --retry-failed"
+        return (
+            f"Reasons: polylens jobs failures {job.id}. Retry: polylens ingest ... --retry-failed"
+        )
     return ""
 
 
@@ -172,7 +176,7 @@ def _job(polylens: Installation, number: int) -> "JobRecord":
 def _latest(polylens: Installation) -> "JobRecord":
     found: list[JobRecord] = _journal(polylens).latest(1)
     if not found:
-        raise typer.BadParameter("there is no job yet: polylens ingest FOLDER begins one")
+        raise typer.BadParameter("there are no jobs yet; start one with: polylens ingest FOLDER")
     return found[0]
 
 

@@ -8,7 +8,7 @@ from api.cli.options import Data, installation
 from api.keys import Keys, NameTaken, Scope
 
 keys = typer.Typer(
-    help="Make, list and revoke the API keys of this installation.", no_args_is_help=True
+    help="Create, list and revoke the API keys of this installation.", no_args_is_help=True
 )
 
 
@@ -16,11 +16,11 @@ keys = typer.Typer(
 def add(
     name: Annotated[str, typer.Argument(help="What the key is for, e.g. page or backup-job.")],
     scope: Annotated[
-        Scope, typer.Option(help="What it may do; write includes read, admin everything.")
+        Scope, typer.Option(help="What it may do; write includes read, admin includes everything.")
     ] = "read",
     data: Data = None,
 ) -> None:
-    """Make a key and print it, once: only its digest is kept."""
+    """Create a key and print it once; only its digest is stored."""
     try:
         typer.echo(_keys(data).add(name, scope))
     except NameTaken as error:
@@ -29,16 +29,18 @@ def add(
 
 @keys.command("list")
 def show(data: Data = None) -> None:
-    """Name every key and what it may do."""
+    """List all keys and their scopes."""
     for key in _keys(data).all():
         typer.echo(f"{key.name}\t{key.scope}\t{key.digest[:12]}")
 
 
 @keys.command()
-def revoke(name: Annotated[str, typer.Argument(help="Its name.")], data: Data = None) -> None:
-    """End a key, and the browser sessions that were opened with it."""
+def revoke(
+    name: Annotated[str, typer.Argument(help="Name of the key.")], data: Data = None
+) -> None:
+    """Revoke a key, and end the browser sessions that were opened with it."""
     if not _keys(data).revoke(name):
-        raise typer.BadParameter(f"no key made here is called {name!r}: see polylens keys list")
+        raise typer.BadParameter(f"no stored key is called {name!r}: see polylens keys list")
 
 
 def _keys(data: Data) -> Keys:

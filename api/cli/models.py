@@ -8,7 +8,7 @@ from encoders.registry import Named
 
 
 def models() -> None:
-    """List the encoders that can be used by name, and whether each is on this machine."""
+    """List the encoders you can use by name, and whether each is on this machine."""
     rows = Table(box=None, pad_edge=False)
     for title in ("name", "what it is", "here"):
         rows.add_column(title)

@@ -14,7 +14,7 @@ from indexer import Filter
 from retrieval import query
 
 Data = Annotated[
-    Path | None, typer.Option("--data", help="Folder that holds everything polylens keeps.")
+    Path | None, typer.Option("--data", help="Data folder: everything polylens stores is in it.")
 ]
 CollectionName = Annotated[
     str | None, typer.Option("--collection", "-c", help="Name of the collection.")
@@ -28,7 +28,7 @@ Device = Annotated[
 ]
 TowersFlag = Annotated[
     Towers | None,
-    typer.Option("--towers", help="Load one tower alone; by default what this command needs."),
+    typer.Option("--towers", help="Load only this tower; default: what the command needs."),
 ]
 FilterFlag = Annotated[
     str | None,
@@ -38,13 +38,13 @@ FilterFlag = Annotated[
 ]
 More = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Any other setting: qdrant_shards=6."),
+    typer.Option("--set", metavar="NAME=VALUE", help="Any other setting, e.g. qdrant_shards=6."),
 ]
 
 
 Url = Annotated[
     str | None,
-    typer.Option(help="Ask this running service, with the setting client_key where it wants one."),
+    typer.Option(help="Use the service at this URL; `client_key` is the setting for its API key."),
 ]
 
 

@@ -34,33 +34,33 @@ class Encoding:
 
 
 def plan(
-    items: Annotated[str, typer.Option(help="How many points: images, or segments of videos.")],
-    dims: Annotated[int, typer.Option(min=1, max=MOST_DIM, help="Numbers of a vector.")] = 768,
+    items: Annotated[str, typer.Option(help="Number of points: images or video segments.")],
+    dims: Annotated[int, typer.Option(min=1, max=MOST_DIM, help="Dimensions of a vector.")] = 768,
     vectors: Annotated[str, typer.Option(help="Vector names, e.g. c,g.")] = "default",
-    replicas: Annotated[int, typer.Option(min=1, max=100, help="Qdrant's copies.")] = 1,
-    node_ram: Annotated[float, typer.Option(help="RAM of a machine, GiB.")] = 64,
-    node_disk: Annotated[float, typer.Option(help="Disk of a machine, TB.")] = 2,
-    node_cores: Annotated[int, typer.Option(min=1, max=1024, help="Its cores.")] = 8,
-    payload: Annotated[
-        str | None, typer.Option(help="A typical payload, JSON; by default that of a photo.")
-    ] = None,
-    images_per_item: Annotated[
-        float, typer.Option(help="Images or frames encoded for a point.")
+    replicas: Annotated[
+        int, typer.Option(min=1, max=100, help="Copies of each point (Qdrant).")
     ] = 1,
+    node_ram: Annotated[float, typer.Option(help="RAM per machine, in GiB.")] = 64,
+    node_disk: Annotated[float, typer.Option(help="Disk per machine, in TB.")] = 2,
+    node_cores: Annotated[int, typer.Option(min=1, max=1024, help="Cores per machine.")] = 8,
+    payload: Annotated[
+        str | None, typer.Option(help="A typical payload as JSON; default: that of a photo.")
+    ] = None,
+    images_per_item: Annotated[float, typer.Option(help="Images or frames encoded per point.")] = 1,
     images_per_second: Annotated[
-        float, typer.Option(help="Of one GPU. The default is a target for an H200, not measured.")
+        float, typer.Option(help="Per GPU. The default is a target for an H200, not measured.")
     ] = H200,
-    gpus: Annotated[int, typer.Option(min=1, max=100_000, help="GPUs that encode.")] = 1,
-    gpu_hour: Annotated[float, typer.Option(help="Price of a GPU for an hour.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    gpus: Annotated[int, typer.Option(min=1, max=100_000, help="Number of GPUs for encoding.")] = 1,
+    gpu_hour: Annotated[float, typer.Option(help="Price of a GPU hour.")] = 3,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Estimate RAM, disk, machines, time and cost for so many items.
+    """Estimate RAM, disk, machines, time and cost for a number of items.
 
     \b
     polylens plan --items 1e6
     polylens plan --items 2.5e8 --images-per-item 4 --vectors c,g --replicas 2 --node-ram 256
 
-    The formulas and what they rest on: docs/scaling.md.
+    Formulas and measurements: docs/scaling.md
     """
     names = dict.fromkeys(_names(vectors), dims)
     load = Load(_count(items), names, payload=_payload(payload))

@@ -15,22 +15,24 @@ probe = typer.Typer(
     no_args_is_help=True,
 )
 
-Name = Annotated[str, typer.Argument(help="What the probe is to be called.")]
+Name = Annotated[str, typer.Argument(help="Name of the probe.")]
 
 
 @probe.command()
 def train(
     name: Name,
-    folder: Annotated[Path, typer.Argument(help="With a folder for each label, examples inside.")],
+    folder: Annotated[
+        Path, typer.Argument(help="Folder with one subfolder of examples per label.")
+    ],
     vector: Annotated[
-        str | None, typer.Option(help="Vector to learn from; by default the encoder's first.")
+        str | None, typer.Option(help="Vector to learn from; default: the encoder's first.")
     ] = None,
     data: Data = None,
     encoder: EncoderName = None,
     device: Device = None,
     more: More = None,
 ) -> None:
-    """Learn labels from folders of images and videos.
+    """Train a probe on labelled folders of images and videos.
 
     FOLDER/cat/1.jpg is an example of `cat`. A file that lies in several folders, byte for byte, has
     several labels, and then any number of labels may hold. The score is that of examples which were
@@ -65,11 +67,11 @@ def import_(
     name: Name,
     file: Annotated[Path, typer.Argument(help="A public InternViT head, *_head.pth.")],
     classes: Annotated[
-        Path | None, typer.Option(help="Class names in the head's order, one a line.")
+        Path | None, typer.Option(help="Class names in the head's order, one per line.")
     ] = None,
     data: Data = None,
 ) -> None:
-    """Keep a public InternViT linear-probe head, for --encoder internvit."""
+    """Import a public InternViT linear-probe head, for --encoder internvit."""
     from retrieval.classify.public import read_public_head
 
     labels = ClassList.read(classes) if classes else None
@@ -80,7 +82,7 @@ def import_(
 
 @probe.command("list")
 def show(data: Data = None) -> None:
-    """Name every probe, and how it was made."""
+    """List all probes and how they were made."""
     with installation(data=data) as polylens:
         for name in polylens.probes.names():
             found = polylens.probes.load(name)

@@ -42,7 +42,7 @@ def follow(snapshots: Generator[Snapshot], console: Console = console) -> Report
                 settled, words = _settled(snapshot), _standing(snapshot)
                 bar.update(task, completed=settled, total=snapshot.total, description=words)
         except KeyboardInterrupt:
-            console.print("Stopped. What was done is kept: repeat the command to go on.")
+            console.print("Stopped. Finished work is kept; repeat the command to continue.")
             raise
     if snapshot.report is None:
         raise RuntimeError("an ingestion ended without its report")
@@ -55,7 +55,7 @@ def follow_captions(steps: Iterable["Captioned"], console: Console = console) ->
     with console.status("captions") as status:
         for done in steps:
             status.update(f"{done.written} captions")
-    missed = f"; {done.left_out} pictures could not be had" if done.left_out else ""
+    missed = f"; {done.left_out} pictures were not available" if done.left_out else ""
     console.print(f"{done.written} captions written{missed}")
     return done
 
@@ -65,21 +65,25 @@ def show_end(bulk: "Bulk", points: "Reconciled", gone: int, *, pruned: bool) -> 
     held, accounted = points.collection_points, points.ledger_points
     where = f"collection [bold]{escape(bulk.name)}[/], job {bulk.job}"
     if held == accounted:
-        console.print(f"{held} points in {where}: as many as its ledger accounts for")
+        console.print(f"{held} points in {where}: matches the ledger")
     elif points.is_short:
         console.print(
-            f"[red]{held} points in {where}, and its ledger accounts for {accounted}[/]: some were "
-            "removed, or are lost. polylens doctor looks; --force does everything again",
+            f"[red]{held} points in {where}, but the ledger has {accounted}[/]: some were removed "
+            "or lost. polylens doctor checks; --force processes everything again",
             soft_wrap=True,
         )
     else:
-        console.print(f"{held} points in {where}: {accounted} by its ledger, the others by hand")
+        console.print(
+            f"{held} points in {where}: {accounted} from ingestion, the rest added directly"
+        )
     if bulk.copies:
-        console.print(f"{bulk.copies} look like others that are better: polylens duplicates")
+        console.print(f"{bulk.copies} near-duplicates of better files: polylens duplicates")
     if gone and pruned:
-        console.print(f"{gone} files are gone, and forgotten")
+        console.print(f"{gone} files no longer exist and were removed")
     elif gone:
-        console.print(f"{gone} files are gone but still found: --prune forgets them")
+        console.print(
+            f"{gone} files no longer exist but are still searchable: --prune removes them"
+        )
 
 
 def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
@@ -98,7 +102,7 @@ def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
             name, reason = escape(asset_name(row.asset)), escape(row.reason)
             console.print(f"[red]{row.status}[/] {name}: {reason}", soft_wrap=True)
     if shown > MOST_SHOWN and not every:
-        console.print(f"... and {shown - MOST_SHOWN} more: --list-all names every one")
+        console.print(f"... and {shown - MOST_SHOWN} more: --list-all lists all")
     for reason, count in skipped.most_common():
         console.print(f"[dim]skipped {count}: {escape(reason)}", soft_wrap=True)
 
@@ -111,7 +115,7 @@ def show_plan(plan: Plan, seconds: float | None) -> None:
         f"{plan.skipped} skipped, {plan.unusable} unusable"
     )
     also = f", {plan.texts} texts" if plan.texts else ""
-    also += f", {plan.elsewhere} to be fetched" if plan.elsewhere else ""
+    also += f", {plan.elsewhere} to fetch" if plan.elsewhere else ""
     time = f"; about {duration(seconds)}" if seconds is not None else ""
     console.print(
         f"To do: {plan.images} images and {plan.videos} videos{also}, "
@@ -152,11 +156,11 @@ def _summarise(report: Report, console: Console) -> None:
     )
     if report.failed_before:
         console.print(
-            f"{report.failed_before} of the unchanged failed before: --retry-failed tries again"
+            f"{report.failed_before} of the unchanged failed before: --retry-failed retries them"
         )
     if report.done:
         console.print(
-            f"[dim]each stage by itself: decode {rates.decode:.1f} files/s, "
+            f"[dim]each stage alone: decode {rates.decode:.1f} files/s, "
             f"encode {rates.encode:.1f} images/s, write {rates.write:.0f} points/s",
             soft_wrap=True,
         )

@@ -89,7 +89,9 @@ def search(
     )
     if url is not None:
         if open_:
-            raise typer.BadParameter("--open shows files of this machine: not with --url")
+            raise typer.BadParameter(
+                "--open shows files of this machine and cannot be used with --url"
+            )
         known = settings(more, data=data, collection=collection)
         _print(_asked(url, known, query), as_json=as_json)
         return

@@ -37,13 +37,16 @@ def segment(
         Path | None, typer.Option("--out", "-o", help="Folder for class maps and overlays.")
     ] = None,
     tag: Annotated[
-        bool, typer.Option("--tag", help="Write shares into the payload of a collection's images.")
+        bool,
+        typer.Option(
+            "--tag", help="Write class shares into the payloads of a collection's images."
+        ),
     ] = False,
     data: Data = None,
     collection: CollectionName = None,
     device: Device = None,
 ) -> None:
-    """Say what photos show, and where: the 150 classes of ADE20K.
+    """Segment photos into the 150 classes of ADE20K.
 
     Prints a line of JSON for each photo of FOLDER with the share of each class. With --tag, the
     shares are written into the payload of every image of a collection, to be filtered on.

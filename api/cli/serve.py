@@ -27,7 +27,7 @@ def serve(
     towers: TowersFlag = None,
     more: More = None,
 ) -> None:
-    """Serve the page and the REST API; by default only to this machine."""
+    """Serve the web page and the REST API; by default only to this machine."""
     from api.app import create_app
     from api.logs import configure
     from api.security import InsecureSettings
@@ -53,7 +53,7 @@ def serve(
             configure(as_json=settings.log_format == "json", requests=settings.log_requests)
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
             port = listener.getsockname()[1]
-            typer.echo(f"polylens is at http://{shown}:{port}/ (Ctrl+C stops it)")
+            typer.echo(f"polylens is running at http://{shown}:{port}/ (Ctrl+C stops it)")
             server = Server(
                 app,
                 log_config=None,

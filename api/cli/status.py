@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 def status(
     url: Url = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON for programs.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     data: Data = None,
     more: More = None,
 ) -> None:
-    """Show how a running service stands, by default the one at the settings' host and port."""
+    """Show the status of a running service; default: the one at the settings' host and port."""
     from api.client import Client
 
     known = settings(more, data=data)

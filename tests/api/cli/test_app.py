@@ -29,7 +29,7 @@ def test_a_list_that_is_no_list_is_explained(run: Run, monkeypatch: pytest.Monke
     monkeypatch.setenv("POLYLENS_API_KEYS", "secret")
     ran = run("search", "x")
     assert ran.code == 1
-    assert "lists are written as JSON" in ran.err
+    assert "write lists as JSON" in ran.err
     monkeypatch.setenv("POLYLENS_API_KEYS", '["secret"]')
     assert "setting 'api_keys.0'" in run("search", "x").err
 
@@ -90,7 +90,7 @@ def test_doctor_finds_this_machine_healthy(run: Run) -> None:
 
 def test_doctor_reads_the_vectors_again(run: Run, photos: Path, tmp_path: Path) -> None:
     run("ingest", photos)
-    assert "as written" in run("doctor").out
+    assert "verified" in run("doctor").out
     (file,) = (tmp_path / "data" / "collections" / "default").rglob("*.f32")
     data = bytearray(file.read_bytes())
     data[-1] ^= 1
@@ -127,4 +127,4 @@ def test_keys_are_made_listed_and_revoked(run: Run) -> None:
     assert run("keys", "revoke", "page").code == 0
     again = run("keys", "revoke", "page")
     assert again.code == 2
-    assert "no key made here" in again.err
+    assert "no stored key" in again.err

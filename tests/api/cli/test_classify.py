@@ -94,13 +94,13 @@ def test_templates_of_ones_own(run: Run, tmp_path: Path, classes: Path) -> None:
     [
         ([], 2, "one of --classes FILE, --label"),
         (["--label", "a", "--probe", "b"], 2, "one of --classes FILE, --label"),
-        (["a.png", "--label", "a", "--store", "tags"], 2, "name no files"),
+        (["a.png", "--label", "a", "--store", "tags"], 2, "do not name files"),
         (["--label", "red", "--label", "Red"], 1, "entry 2: 'Red' is there already, at 1"),
         (["--label", "red", "--language", "ko"], 1, "no prompt templates in 'ko'"),
         (["--probe", "birds"], 1, "there is no probe 'birds'"),
         (["--probe", "../birds"], 1, "cannot be the name of a probe"),
         (["--label", "red", "--store", " "], 1, "the name of a payload key"),
-        (["--label", "red", "--store", "kind"], 1, "--store kind: that is what the file itself"),
+        (["--label", "red", "--store", "kind"], 1, "--store kind: the file itself sets this key"),
         (["missing.png", "--label", "red"], 1, "does not exist"),
     ],
 )

@@ -24,7 +24,7 @@ def album(tmp_path: Path) -> Path:
 
 
 def test_copies_are_found_recorded_and_listed(run: Run, album: Path) -> None:
-    assert "2 look like others that are better: polylens duplicates" in run("ingest", album).out
+    assert "2 near-duplicates of better files: polylens duplicates" in run("ingest", album).out
     shown = run("duplicates").out
     lines = [line.split()[-1] for line in shown.splitlines()[:3]]
     assert lines == [str(album / f"{width}.jpg") for width in (600, 300, 150)]
@@ -39,7 +39,7 @@ def test_copies_are_found_recorded_and_listed(run: Run, album: Path) -> None:
 def test_what_is_pruned_leaves_its_group(run: Run, album: Path) -> None:
     run("ingest", album)
     (album / "600.jpg").unlink()
-    assert "1 look like others" in run("ingest", album, "--prune").out
+    assert "1 near-duplicates" in run("ingest", album, "--prune").out
     (group,) = map(json.loads, run("duplicates", "--json").out.splitlines())
     assert group["best"]["asset"].endswith("300.jpg")
 

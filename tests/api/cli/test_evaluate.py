@@ -113,10 +113,10 @@ def test_a_copy_that_is_nowhere_is_named_before_anything_is_loaded(run: Run) -> 
 @pytest.mark.parametrize(
     ("asked", "unused"),
     [
-        (("flickr30k", "--classes", "x"), "flickr30k makes no use of --classes"),
-        (("coco", "--frames", 8), "coco makes no use of --frames"),
-        (("imagenet", "-c", "photos", "--rerank", 5), "no use of --rerank, --collection"),
-        (("ade20k", "--language", "en"), "no use of --language; it measures a segmenter"),
+        (("flickr30k", "--classes", "x"), "flickr30k does not use --classes"),
+        (("coco", "--frames", 8), "coco does not use --frames"),
+        (("imagenet", "-c", "photos", "--rerank", 5), "not use --rerank, --collection"),
+        (("ade20k", "--language", "en"), "not use --language; it measures a segmenter"),
     ],
 )
 def test_flags_that_would_be_passed_over_are_refused(
@@ -130,7 +130,7 @@ def test_flags_that_would_be_passed_over_are_refused(
 def test_own_queries_take_no_flags_of_data_sets(run: Run) -> None:
     found = run("eval", "--queries", "q.jsonl", "--language", "en", "--same-names")
     assert found.code == 2
-    assert "own queries makes no use of --language, --same-names" in found.err
+    assert "own queries does not use --language, --same-names" in found.err
 
 
 def test_an_unknown_data_set_is_refused(run: Run, tmp_path: Path) -> None:
@@ -144,7 +144,7 @@ def test_a_segmenter_on_ade20k(run: Run, tmp_path: Path) -> None:
     root = toys.ade20k(tmp_path / "ade", maps)
     asked = ("eval", "ade20k", "--root", root)
     assert "POLYLENS_SEGMENTER" in run(*asked).err
-    assert "no use of --encoder; it measures a segmenter" in run(*asked, "-e", "fake").err
+    assert "not use --encoder; it measures a segmenter" in run(*asked, "-e", "fake").err
     head = checkpoint(tmp_path / "tiny.safetensors")
     found = run(*asked, "--set", f"segmenter={head}")
     assert found.code == 0, found.err

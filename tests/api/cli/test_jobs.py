@@ -8,7 +8,7 @@ from tests.api.cli.conftest import Run
 
 
 def test_no_job_yet(run: Run) -> None:
-    assert "polylens ingest FOLDER begins one" in run("jobs", "list").out
+    assert "Start one with: polylens ingest FOLDER" in run("jobs", "list").out
     assert run("jobs", "failures").code == 2
     ran = run("jobs", "show", 3)
     assert ran.code == 2
@@ -59,7 +59,7 @@ def test_a_job_of_the_queue_is_shown_and_cancelled(run: Run, tmp_path: Path, pho
     journal = Journal(tmp_path / "data")
     journal.submit("default", [photos.as_uri()], {"force": True}, "{}", most=1)
     assert "queued" in run("jobs", "list").out
-    assert "polylens serve works on it" in run("jobs", "show", 1).out
+    assert "polylens serve runs it" in run("jobs", "show", 1).out
     assert "job 1 is cancelled" in run("jobs", "cancel", 1).out
     assert "cancelled" in run("jobs", "list").out
     run("ingest", photos)

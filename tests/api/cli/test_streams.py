@@ -31,7 +31,7 @@ def test_a_full_disk_behind_the_output_is_told(
             [*COMMAND, *arguments], env=environment, stdout=full, stderr=subprocess.PIPE
         )
     assert ran.returncode == 1
-    assert ran.stderr == b"polylens: what was to be printed: No space left on device\n"
+    assert ran.stderr == b"polylens: standard output: No space left on device\n"
 
 
 def test_a_reader_that_has_seen_enough_ends_the_ingestion(
