@@ -98,7 +98,7 @@ class DualEncoder:
 
     @property
     def preprocess(self) -> Preprocess:
-        """To the model's input for one image, float32."""
+        """See `ImageTransform`."""
         return self._transform().preprocess
 
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:

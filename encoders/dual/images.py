@@ -59,9 +59,10 @@ class ImageTransform:
         return self._plain or self
 
     def __call__(self, image: RGBImage, use: Use = "search") -> Pixels:
-        """float32 `[3, height, width]`, or `[patches + 1, patch values]` for NaFlex.
+        """uint8 `[height, width, 3]`, all uses alike; raises as `admitted`.
 
-        All uses are alike. Raises as `admitted`.
+        Where only the processor itself makes the right pixels, float32 `[3, height, width]`, or
+        `[patches + 1, patch values]` for NaFlex.
         """
         if self._plain is not None:
             return self._plain(image, use)
@@ -71,8 +72,9 @@ class ImageTransform:
 
     def inputs(self, pixels: Sequence[Pixels]) -> dict[str, torch.Tensor]:
         """The model's inputs for a batch of what `__call__` gave."""
-        batch = torch.from_numpy(np.stack(pixels))
-        return _unpack(batch) if self._is_naflex else {"pixel_values": batch}
+        batch = self._plain.numbers(pixels) if self._plain else np.stack(pixels)
+        tensor = torch.from_numpy(batch)
+        return _unpack(tensor) if self._is_naflex else {"pixel_values": tensor}
 
     def fingerprint(self) -> str:
         """A hash of the settings that decide the pixels."""
@@ -91,7 +93,10 @@ def _plain(processor: Any) -> PlainTransform | None:  # noqa: ANN401
     plain = PlainTransform(size, int(processor.resample), crop, levels[..., 0])
     noise = np.random.default_rng(0).integers(0, 256, (*PROBES[0], 3), dtype=np.uint8)
     probes = [Image.fromarray(noise.reshape(height, width, 3)) for width, height in PROBES]
-    same = all(np.array_equal(plain(probe), _pixels(processor, probe)) for probe in probes)
+    same = all(
+        np.array_equal(plain.numbers([plain(probe)])[0], _pixels(processor, probe))
+        for probe in probes
+    )
     return plain if same else None
 
 

@@ -3,7 +3,7 @@
 Processes that only decode need neither torch nor `transformers` for it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +20,7 @@ SIZES = ({"height", "width"}, {"shortest_edge"})
 
 @dataclass(frozen=True, eq=False)
 class PlainTransform:
-    """Resize, cut out the middle, turn bytes into numbers.
+    """Resize, cut out the middle; later, for a whole batch, turn bytes into numbers.
 
     `size` is in pixels, see `SIZES`; `resample` is Pillow's filter; `crop` has a height and a
     width, or is empty. `levels`, float32 `[3, 256]`, are the numbers of each colour's bytes.
@@ -32,11 +32,23 @@ class PlainTransform:
     levels: NDArray[np.float32]
 
     def __call__(self, image: RGBImage, use: Use = "search") -> Pixels:  # noqa: ARG002
-        """float32 `[3, height, width]`, all uses alike; raises as `admitted`."""
+        """uint8 `[height, width, 3]`, all uses alike; raises as `admitted`.
+
+        Bytes, because processes hand them to each other, and numbers would be four times as many.
+        """
         rgb = admitted(image)
         small = rgb.resize(self._target(*rgb.size), Image.Resampling(self.resample))
-        colours = np.moveaxis(np.asarray(self._middle(small)), -1, 0)
-        return np.stack([np.take(*pair) for pair in zip(self.levels, colours, strict=True)])
+        return np.asarray(self._middle(small))
+
+    def numbers(self, batch: Sequence[Pixels]) -> NDArray[np.float32]:
+        """The model's input, `[n, 3, height, width]`, for pixels of one size."""
+        height, width, colours = batch[0].shape
+        numbers = np.empty((len(batch), colours, height, width), dtype=np.float32)
+        for pixels, planes in zip(batch, numbers, strict=True):
+            for colour, (levels, plane) in enumerate(zip(self.levels, planes, strict=True)):
+                # Clipping changes nothing, and is what lets `take` write without a copy between.
+                np.take(levels, pixels[..., colour], out=plane, mode="clip")
+        return numbers
 
     def _target(self, width: int, height: int) -> tuple[int, int]:
         if "shortest_edge" not in self.size:
