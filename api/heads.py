@@ -1,6 +1,5 @@
 """Auxiliary models, loaded when first asked for; they make room for each other on the device."""
 
-import gc
 import threading
 import time
 from collections import Counter
@@ -9,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from api.apart import collect
 from api.settings import Settings
 from encoders.errors import TooLittleMemory
 
@@ -196,6 +196,6 @@ def _collect() -> None:
     """Give the memory of what was let go of back to the device."""
     import torch
 
-    gc.collect()
+    collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

@@ -2,7 +2,6 @@
 
 import logging
 import threading
-from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -54,7 +53,6 @@ class Installation:
         self._towers = TOWERS[settings.towers] if settings.towers else needs
         self._encoders: dict[str, BatchingEncoder] = {}
         self.timed: Timed = lambda _stage, _seconds: None
-        self.when_loaded: Callable[[], None] = lambda: None  # called for each encoder
         self._loading = threading.Lock()
 
     def __enter__(self) -> Self:
@@ -209,7 +207,6 @@ class Installation:
                 self._encoders[name] = BatchingEncoder(
                     load_encoder(name, self._load_options()), self.settings.batching, self.timed
                 )
-                self.when_loaded()
             return self._encoders[name]
 
     def _encoder_of(self, collection: Collection | None) -> str:

@@ -1,6 +1,5 @@
 """`polylens serve`"""
 
-import gc
 import socket
 from typing import Annotated
 
@@ -28,6 +27,7 @@ def serve(
     more: More = None,
 ) -> None:
     """Serve the web page and the REST API; by default only to this machine."""
+    from api.apart import set_apart
     from api.app import create_app
     from api.logs import configure
     from api.security import InsecureSettings
@@ -48,7 +48,7 @@ def serve(
             app = create_app(polylens)
         except InsecureSettings as error:
             raise typer.BadParameter(str(error)) from error
-        polylens.when_loaded = _set_apart
+        set_apart()
         with _listen(settings.host, settings.port) as listener:
             configure(as_json=settings.log_format == "json", requests=settings.log_requests)
             shown = f"[{settings.host}]" if ":" in settings.host else settings.host
@@ -72,13 +72,3 @@ def _listen(host: str, port: int) -> socket.socket:
         reason = error.strerror or error
         message = f"cannot listen on {host}:{port}: {reason}; choose another with --port"
         raise typer.BadParameter(message) from error
-
-
-def _set_apart() -> None:
-    """Leave what there is now out of garbage collection: models and libraries stay to the end.
-
-    To look through them takes a third of a second, in which nobody is answered, and 64 clients
-    had that happen about every second.
-    """
-    gc.collect()
-    gc.freeze()
