@@ -14,7 +14,7 @@ def admitted(name: str, reach: Reach) -> Path:
     """
     path = Path(name)
     if not path.is_absolute() or "\0" in name:
-        raise Refusal(422, "not-a-path", f"{name!r:.200} is no absolute path")
+        raise Refusal(422, "not-a-path", f"{name!r:.200} is not an absolute path")
     if not reach.allows(path):
         raise Refusal(
             403,

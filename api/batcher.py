@@ -84,7 +84,7 @@ class Batcher(Generic[T, R]):
         with self._changed:
             waiting = sum(len(other.items) for other in self._calls)
             if waiting + len(items) > self._options.max_queue:
-                raise Overloaded("the encoder has more work than it can queue: try again shortly")
+                raise Overloaded("the encoder queue is full: try again shortly")
             self._calls.append(call)
             self._employ()
             self._changed.notify_all()

@@ -70,9 +70,9 @@ def require_captions(info: EncoderInfo) -> None:
     """Raises `InvalidOption` unless the encoder writes captions."""
     if "caption" not in info.abilities:
         raise InvalidOption(
-            f"the encoder {info.name}, as it is loaded, writes no captions: that takes "
-            "InternVL-14B (the encoder internvl-g) with both towers; leave captions out to ingest "
-            "without"
+            f"the encoder {info.name}, as it is loaded, cannot write captions: that needs "
+            "InternVL-14B (the encoder internvl-g) with both towers. Leave captions out to ingest "
+            "without them"
         )
 
 

@@ -20,7 +20,7 @@ def patch(collection: Collection, point: UUID, change: PayloadPatch) -> Record:
         raise Refusal(
             422,
             "kept-key",
-            f"the payload key {refused[0]!r} says what the file itself does: take another key",
+            f"the payload key {refused[0]!r} is set by the file itself: choose another key",
         )
     if change.set:
         collection.set_payload([point], change.set)

@@ -29,7 +29,7 @@ DATA = re.compile(r"data:image/[\w.+-]+;base64,", re.ASCII)
 def _item(value: object) -> object:
     """A text, a data: URI, or an object with `text` or `image`."""
     if isinstance(value, int | list):
-        raise ValueError("token lists are not taken: send the text itself")
+        raise ValueError("token lists are not supported: send the text itself")
     return {"image" if DATA.match(value) else "text": value} if isinstance(value, str) else value
 
 

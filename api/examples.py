@@ -33,8 +33,8 @@ def read_examples(
         raise InvalidClasses(f"{folder} has no folders of examples, one for each label")
     if empty := sorted(_folders(folder) - set(labels)):
         raise InvalidClasses(
-            f"{folder} has no example of {', '.join(map(repr, empty))}: add some, or remove what "
-            "is no label"
+            f"{folder} has no example of {', '.join(map(repr, empty))}: add some, or remove "
+            "folders that are not labels"
         )
     features = Features(encoder, vector, "search", Limits(max_pixels=max_pixels))
     seen = list(zip(owners.values(), features.of(paths.values()), strict=True))

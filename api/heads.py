@@ -122,7 +122,7 @@ class Heads:
             with self._changed:
                 idle = [name for name, held in self._held.items() if not held.users]
                 if not idle and not self._changed.wait(patience - time.monotonic()):
-                    raise TooLittleMemory(f"{lack}; what is loaded there is at work")
+                    raise TooLittleMemory(f"{lack}; the models loaded there are busy")
             if idle:
                 self._unload(idle[0])
 

@@ -196,7 +196,7 @@ def _look_at(given: TextItem, items: dict[str, Item]) -> UploadItem | Item:
     try:
         item = text_item(given)
         if items.setdefault(item.asset, item) != item:
-            raise MediaError("what came before it in this request has the same id")
+            raise MediaError("an earlier item of this request has the same id")
     except MediaError as error:
         return UploadItem(name=title(given.text), status="failed", reason=str(error))
     return item

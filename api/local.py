@@ -9,7 +9,7 @@ def local(collection: Collection) -> LocalCollection:
     if isinstance(collection, LocalCollection):
         return collection
     raise Unsupported(
-        f"collection {collection.name!r} is on a Qdrant server, which looks after its own files: "
+        f"collection {collection.name!r} is on a Qdrant server, which manages its own files: "
         "use its snapshots, or `polylens index export`"
     )
 

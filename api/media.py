@@ -72,7 +72,7 @@ class Originals:
         Raises `Gone` where it vanished or changed, and `Refusal` where it may not be served.
         """
         if record.payload.get("kind") == "text" and not record.payload.get("mtime_ns"):
-            raise Refusal(404, "no-original", "a text has no file: its payload holds the words")
+            raise Refusal(404, "no-original", "a text has no file: its words are in the payload")
         content_hash = kept_hash(record.asset, str(record.payload.get("content_hash", "")))
         member = local_member(record.asset)
         if content_hash:
@@ -125,7 +125,7 @@ def _status(path: Path) -> os.stat_result:
     try:
         return path.stat()
     except OSError as error:
-        raise Gone("the original is not there any more") from error
+        raise Gone("the original no longer exists") from error
 
 
 def kept_hash(asset: str, content_hash: str) -> str | None:

@@ -38,7 +38,7 @@ class Lane:
     async def __call__(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The call's result, or what it raises; raises `Overloaded` when the line is full."""
         if self.waiting >= self._waiting:
-            raise Overloaded("the service has more work than it can queue: try again shortly")
+            raise Overloaded("the service queue is full: try again shortly")
         work = partial(self._work, partial(call, *args, **kwargs))
         return await anyio.to_thread.run_sync(work, limiter=self._limiter)
 

@@ -17,7 +17,9 @@ def check_said(payload: Mapping[str, Any], what: str) -> None:
     """Raises `MediaError` for a payload that is no good, or tells what only `what` itself may."""
     kept = OURS | {"text"} if what == "text" else OURS
     if refused := sorted(payload.keys() & kept):
-        raise MediaError(f"the payload key {refused[0]!r} says what the {what} itself does")
+        raise MediaError(
+            f"the payload key {refused[0]!r} is set by the {what} itself: choose another key"
+        )
     try:
         check_payload(dict(payload))
     except InvalidPoint as error:

@@ -81,7 +81,7 @@ def _check_fields(form: FormData) -> None:
     for name, value in form.multi_items():
         if name != ("query" if isinstance(value, str) else "image"):
             raise Refusal(
-                422, "unknown-field", f"{name!r} is not known: send `image` files and `query`"
+                422, "unknown-field", f"unknown field {name!r}: send `image` files and `query`"
             )
 
 

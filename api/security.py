@@ -34,7 +34,7 @@ class Policy:
         if not self._local and not self.keys.required:
             raise InsecureSettings(
                 f"host {settings.host} can be reached from other machines, so an API key is "
-                "needed: make one with `polylens keys add NAME`, or bind to 127.0.0.1"
+                "needed: create one with `polylens keys add NAME`, or bind to 127.0.0.1"
             )
         self._allowed = frozenset(host.lower() for host in settings.allowed_hosts)
         self._guesses = RateLimit(rate=0.5, burst=20)
@@ -91,7 +91,7 @@ class Policy:
         raise Refusal(
             421,
             "unknown-host",
-            "this service does not go by that name: see the setting allowed_hosts",
+            "this service does not answer to that host name: see the setting allowed_hosts",
         )
 
     def _check_origin(self, request: HTTPConnection) -> None:

@@ -20,7 +20,7 @@ def parse_device(name: str | None) -> "torch.device":
     try:
         device = torch.device(name)
     except RuntimeError:
-        raise InvalidOption(f"{name!r} is no device: use cpu, cuda:0 or mps") from None
+        raise InvalidOption(f"{name!r} is not a device: use cpu, cuda:0 or mps") from None
     present = {
         "cpu": 1,
         "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,

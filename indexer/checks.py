@@ -49,7 +49,7 @@ def check_folder(name: str) -> None:
     """Raises `Unsupported` where a server is meant, which without its scheme would be a folder."""
     if _ADDRESS.fullmatch(name):
         raise Unsupported(
-            f"{name!r} is no URL: write http://{name} (or https://) for a server, "
+            f"{name!r} is not a URL: write http://{name} (or https://) for a server, "
             f"./{name} for a folder"
         )
 
@@ -112,7 +112,7 @@ def check_same(source: Schema, target: Schema, name: str) -> None:
     if differing:
         raise SchemaMismatch(
             f"collection {name!r} was made by another encoder (its {', '.join(differing)} part "
-            "differs), so that distances would mean nothing: choose another name"
+            "differs), so distances would be meaningless: choose another name"
         )
 
 
@@ -157,7 +157,7 @@ def check_names(names: Iterable[str], schema: Schema) -> None:
     for name in names:
         if name not in schema.vectors:
             known = ", ".join(schema.vectors)
-            raise InvalidQuery(f"there is no vector name {name!r}; there are: {known}")
+            raise InvalidQuery(f"there is no vector {name!r}; the names are: {known}")
 
 
 def check_ids(ids: object) -> None:

@@ -209,7 +209,9 @@ def _opened(path: Path) -> Iterator[Arrow]:
                 yield file
         except (arrow.ArrowException, OSError) as error:
             words = " ".join(str(error).split())
-            raise InvalidArchive(f"{path.name} is no Parquet file, or damaged: {words}") from error
+            raise InvalidArchive(
+                f"{path.name} is not a Parquet file, or is damaged: {words}"
+            ) from error
 
 
 def _description(file: Arrow, name: str) -> tuple[str, Schema]:
@@ -226,7 +228,7 @@ def _description(file: Arrow, name: str) -> tuple[str, Schema]:
         check_name(found["name"])
         return found["name"], schema
     except (KeyError, ValueError, TypeError, InvalidName) as error:
-        raise InvalidArchive(f"{name} is no export of polylens: {error!r}") from error
+        raise InvalidArchive(f"{name} is not a polylens export: {error!r}") from error
 
 
 def _batches(file: Arrow, columns: list[tuple[str, Arrow]], name: str) -> Iterator[Arrow]:

@@ -116,7 +116,7 @@ def unit(rows: NDArray[np.float32]) -> NDArray[np.float32]:
 def check_asset(asset: object) -> None:
     """Raises `InvalidPoint` unless it is text that can be stored."""
     if not isinstance(asset, str) or not asset.strip():
-        raise InvalidPoint(f"an asset must be a URI that is not empty; got {described(asset)}")
+        raise InvalidPoint(f"an asset must be a non-empty URI; got {described(asset)}")
     try:
         size = len(asset.encode())
     except UnicodeEncodeError:
@@ -177,7 +177,7 @@ def _vectors(
         for name, vector in point.vectors.items():
             if name not in schema.vectors:
                 known = ", ".join(schema.vectors)
-                raise InvalidPoint(f"point {point.id}: no vector name {name!r}; there are: {known}")
+                raise InvalidPoint(f"point {point.id}: no vector {name!r}; the names are: {known}")
             rows = found.setdefault(name, ([], []))
             rows[0].append(position)
             rows[1].append(_vector(vector, schema.vectors[name], f"point {point.id}, {name!r}"))
@@ -216,4 +216,6 @@ def _check_writes(assets: Sequence[AssetWrite]) -> None:
             raise InvalidPoint(f"the ledger row of {write.asset!r} is for {write.row.asset!r}")
         for point in write.points:
             if point.asset != write.asset:
-                raise InvalidPoint(f"point {point.id} is of {point.asset!r}, not {write.asset!r}")
+                raise InvalidPoint(
+                    f"point {point.id} belongs to {point.asset!r}, not {write.asset!r}"
+                )

@@ -33,7 +33,7 @@ class Shard:
     def __init__(self, at: Path | str, options: SourceOptions) -> None:
         name = at.name if isinstance(at, Path) else urlsplit(at).path
         if name.lower().endswith(COMPRESSED):
-            raise IngestError(f"{at} is compressed, and cannot be read here and there: gunzip it")
+            raise IngestError(f"{at} is compressed, which prevents random access: gunzip it")
         self._opener = opener(at, options.reach)
         self._options = options
         self.uri = f"tar:{self._opener.uri}!"
@@ -185,7 +185,7 @@ def _members(file: IO[bytes]) -> Iterator[tarfile.TarInfo]:
                 yield member
         file.seek(archive.offset)
         if not file.read(1):
-            raise tarfile.ReadError("its end mark is missing")
+            raise tarfile.ReadError("its end marker is missing")
 
 
 class _Guarded(io.RawIOBase):
@@ -196,7 +196,7 @@ class _Guarded(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= LARGEST_HEADER:
-            raise tarfile.ReadError("a header of absurd length")
+            raise tarfile.ReadError("a header of impossible length")
         return self._file.read(size)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:

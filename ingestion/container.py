@@ -57,11 +57,11 @@ def opened(path: Path) -> Iterator[Opened]:
         ):
             yield container, _moving_pictures(container)
     except av.FFmpegError as error:
-        raise MediaError(f"no video that can be read ({error.strerror})") from error
+        raise MediaError(f"not a readable video ({error.strerror})") from error
     except OSError as error:
         raise MediaError(f"cannot be read: {error.strerror or error}") from error
     except (IndexError, ValueError) as error:  # PyAV, where a header contradicts itself
-        raise MediaError(f"no video that can be read ({error})") from error
+        raise MediaError(f"not a readable video ({error})") from error
 
 
 def decoded(video: Opened, clock: Clock) -> Iterator[tuple[float, Any]]:
@@ -182,8 +182,8 @@ def _source(path: Path, file: Any) -> Any:  # noqa: ANN401 - as PyAV has it
 def _moving_pictures(container: Any) -> Any:  # noqa: ANN401
     for stream in container.streams.video:
         if stream.codec_context is None:
-            raise MediaError("a video coding that this FFmpeg cannot decode")
+            raise MediaError("a video codec that this FFmpeg cannot decode")
         if not stream.disposition & stream.disposition.attached_pic:
             stream.codec_context.thread_count = 1
             return stream
-    raise MediaError("no moving pictures in it, sound alone")
+    raise MediaError("it has sound but no video")

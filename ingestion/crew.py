@@ -118,7 +118,7 @@ class Helper:
                 self._process = None
                 process.end()
                 if is_new and not self._stopped:
-                    raise DecoderUnfit("no process to decode in can be started") from None
+                    raise DecoderUnfit("cannot start a decoding process") from None
             if self._stopped:
                 process.kill()
                 raise Stopped
@@ -127,7 +127,7 @@ class Helper:
     def _obituary(self, code: int) -> str:
         match -code:
             case signal.SIGALRM:
-                return f"decoding it got nowhere for {self._max_seconds:g} s, and was given up"
+                return f"decoding made no progress for {self._max_seconds:g} s and was stopped"
             case signal.SIGKILL:
                 return "the process decoding it was killed: it may take more memory than there is"
             case number if number > 0:

@@ -89,7 +89,7 @@ class Decoder:
         elif job.file is not None:
             yield from helper.read(job.file, partial(self._decide, case))
         else:
-            raise MediaError("its points are not there any more: --force fetches it again")
+            raise MediaError("its points no longer exist: --force fetches it again")
 
     def _recalls(self, case: "_Case", old: LedgerRow) -> bool:
         """Whether the points that a file has are all there, so that it need not be read."""

@@ -46,7 +46,7 @@ class Filling:
         if any(info.vectors.get(name) != dim for name, dim in stored.vectors.items()):
             raise EncoderMismatch(
                 f"the collection {collection.name} holds vectors {dict(stored.vectors)}; the "
-                f"encoder {info.name} makes {dict(info.vectors)}, and so cannot go on with them"
+                f"encoder {info.name} makes {dict(info.vectors)}, so it cannot continue them"
             )
         require_same(_text(stored.fingerprint), _text(info.fingerprint), collection.name)
         self._collection = collection

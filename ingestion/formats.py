@@ -93,7 +93,7 @@ def identify(path: Path, head: bytes) -> Format:
     if not head:
         raise MediaError("the file is empty")
     kind = "an image" if BY_SUFFIX[suffix].kind == "image" else "a video"
-    raise MediaError(f"named {suffix}, but its content is not {kind} of a format we read")
+    raise MediaError(f"named {suffix}, but its content is not {kind} of a supported format")
 
 
 def sniff(head: bytes) -> Format | None:

@@ -74,7 +74,7 @@ class Picture:
         _check_bytes(data, limits)
         found = sniff(data[:HEAD_BYTES])
         if found is None:
-            raise MediaError("not an image of a format we read" if data else "the file is empty")
+            raise MediaError("not an image of a supported format" if data else "the file is empty")
         if found not in PLUGINS:
             raise MediaError(f"a video ({found.name}), not an image")
         if found is HEIF:
@@ -155,9 +155,9 @@ def _reasons(format_: str) -> Iterator[None]:
     try:
         yield
     except MemoryError as error:
-        raise MediaError("too large for the memory there is") from error
+        raise MediaError("too large for the available memory") from error
     except UnidentifiedImageError as error:
-        raise MediaError(f"damaged, or a kind of {format_} that we do not read") from error
+        raise MediaError(f"damaged, or an unsupported kind of {format_}") from error
     except Exception as error:
         raise MediaError(f"the {format_} data is damaged or cut short: {error}") from error
 
@@ -168,7 +168,7 @@ def _register_heif() -> None:
         from pillow_heif import register_heif_opener
     except ImportError as error:
         raise MediaError(
-            "a HEIC picture: install the extra that reads them (pip install 'polylens[heic]')"
+            "a HEIC picture: install HEIC support (pip install 'polylens[heic]')"
         ) from error
     register_heif_opener()
 

@@ -76,7 +76,7 @@ class Item:
         """Of a local file; raises `ValueError` for anything else."""
         if isinstance(self.content, Path):
             return self.content
-        raise ValueError(f"{self.asset} is no local file")
+        raise ValueError(f"{self.asset} is not a local file")
 
     @cached_property
     def metadata(self) -> str:

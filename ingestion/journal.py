@@ -108,7 +108,9 @@ class Journal:
             with db:
                 waiting = len(db.execute(WAITING).fetchall())
                 if waiting >= most:
-                    raise QueueFull(f"{waiting} jobs wait already: try again when some are done")
+                    raise QueueFull(
+                        f"{waiting} jobs are already waiting: try again when some are done"
+                    )
                 job = row.insert(db, "queued")
         return self._read("WHERE id = ?", job)[0]
 
@@ -302,7 +304,7 @@ class Running:
         if time.monotonic() - self._noted >= EVERY:
             self._noted = time.monotonic()
             if not self._journal.note(self.id, "running", self._counts()):
-                raise Cancelled(f"job {self.id} was cancelled; what was done is kept")
+                raise Cancelled(f"job {self.id} was cancelled; finished work is kept")
 
     def _counts(self) -> dict[str, Any] | None:
         return _counts(self._last) | self._more if self._last else None

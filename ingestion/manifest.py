@@ -77,7 +77,7 @@ class Manifest:
         name = item.payload.get("id")
         line = None if name is None else ids.add(str(name), number)
         if line is not None:
-            raise MediaError(f"the id {name!r} is that of row {line}, too")
+            raise MediaError(f"row {line} has the same id {name!r}")
         if name is not None and item.content is None:
             return item  # the id is all of its asset
         line = assets.add(item.asset, number)
@@ -94,14 +94,14 @@ class Manifest:
         payload = _payload(values, {place, words, name}, known, is_csv=self._is_csv)
         if place is not None:
             if not self._has_media:
-                raise MediaError(f"a file, where the first {PEEK} rows were texts alone")
+                raise MediaError(f"a file, but the first {PEEK} rows had only texts")
             asset, content = self._content(_string(place, values[place]))
             shown = text if self._options.texts else ""
             return Item(asset, content, payload, shown, source=self.uri)
         if not text:
             raise MediaError(f"neither a {', a '.join(PLACES[:2])} nor a text")
         if "text" not in self.needs:
-            raise MediaError("a text alone: --texts makes it searchable")
+            raise MediaError("only a text: --texts makes it searchable")
         return Item(self._text_asset(payload, text), None, payload, text, source=self.uri)
 
     def _content(self, place: str) -> tuple[str, Path | Blob]:
@@ -118,7 +118,7 @@ class Manifest:
             return self._stored(place)
         path = local_path(place) if scheme else Path(place)
         if self.root is None or path is None or "\0" in place:
-            raise MediaError("not a place that this manifest may name")
+            raise MediaError("this manifest may not name files there")
         path = _normal(self.root / path)
         self._reach.check_path(path)
         return path.as_uri(), path
@@ -167,7 +167,7 @@ def _check(head: Sequence[Row]) -> None:
     rows = [values for _, values in head if isinstance(values, dict)]
     if rows and not any(_of(row, (*PLACES, *WORDS)) for row in rows):
         found = ", ".join(repr(name) for name in rows[0]) or "none"
-        raise BadManifest(f"there is no column path, url or text; there are: {found}")
+        raise BadManifest(f"it has no column path, url or text; it has: {found}")
 
 
 def _of(values: Mapping[str, Any], names: Sequence[str]) -> str | None:
@@ -187,7 +187,7 @@ def _words(name: str, value: object) -> str:
 
 def _string(name: str, value: object) -> str:
     if not isinstance(value, str):
-        raise MediaError(f"its {name} is not a text but {value!r:.40}")
+        raise MediaError(f"its {name} is {value!r:.40}, not a text")
     return value
 
 
@@ -219,7 +219,7 @@ def _tags(value: object) -> list[str]:
     if isinstance(value, str):
         value = value.split(";" if ";" in value else ",")
     if not isinstance(value, list | None):
-        raise MediaError(f"its tags are not a list but {value!r:.40}")
+        raise MediaError(f"its tags are {value!r:.40}, not a list")
     return [str(one).strip() for one in value or [] if str(one).strip()]
 
 
@@ -227,7 +227,7 @@ def _metadata(value: object) -> dict[str, Any]:
     if isinstance(value, str):
         return parsed_facts(value)
     if not isinstance(value, dict | None):
-        raise MediaError(f"its metadata is not an object but {value!r:.40}")
+        raise MediaError(f"its metadata is {value!r:.40}, not an object")
     return value or {}
 
 

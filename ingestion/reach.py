@@ -58,7 +58,7 @@ class Reach:
     def check_path(self, path: Path) -> None:
         """Raises `NotAllowed` where a file or folder may not be read."""
         if not self.allows(path):
-            raise NotAllowed("it leads out of the folders that may be read: see the setting roots")
+            raise NotAllowed("it leads outside the folders that may be read: see the setting roots")
 
     def check(self, url: str) -> SplitResult:
         """The parts of a URL that may be fetched; raises `NotAllowed`."""
@@ -68,13 +68,13 @@ class Reach:
         except ValueError as error:
             raise NotAllowed(f"not a URL: {error}") from error
         if not host or parts.username is not None:
-            raise NotAllowed("a URL must name a host, and no user")
+            raise NotAllowed("a URL must have a host and no user")
         if not _is_among(host, self.hosts):
             raise NotAllowed(f"URLs of {host} may not be fetched: {self._remedy(host)}")
         if parts.scheme not in LOOKED_AT | BUCKETS and not _is_among(host, self.private):
             raise NotAllowed(
-                f"by {parts.scheme} only hosts of fetch_private_hosts are asked: "
-                "what address they have cannot be looked at"
+                f"{parts.scheme} URLs are fetched only from hosts in fetch_private_hosts, because "
+                "their addresses cannot be checked"
             )
         return parts
 
@@ -87,7 +87,7 @@ class Reach:
         addresses = list(dict.fromkeys(str(entry[4][0]) for entry in found))
         private = [address for address in addresses if not _is_public(address)]
         if private and not _is_among(host, self.private):
-            raise NotAllowed(f"{host} is at {private[0]}, an address that is not public")
+            raise NotAllowed(f"{host} has the address {private[0]}, which is not public")
         return addresses
 
     def _remedy(self, host: str) -> str:

@@ -95,6 +95,6 @@ def _refusal(error: Exception) -> Refused:
         case OSError():
             return Refused("failed", f"cannot be read: {error.strerror or error}")
         case MemoryError():
-            return Refused("failed", "too large for the memory there is")
+            return Refused("failed", "too large for the available memory")
     trace = traceback.format_exc()
     return Refused("failed", f"unexpected {type(error).__name__}: {error}", trace)

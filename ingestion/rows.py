@@ -85,13 +85,13 @@ def _header(reader: Iterator[list[str]]) -> list[str]:
     try:
         header = [name.strip() for name in next(reader, [])]
     except (csv.Error, ValueError, EOFError, OSError) as error:
-        raise BadManifest(f"its first line is no header: {error}") from error
+        raise BadManifest(f"its first line is not a header: {error}") from error
     if header and header[0].startswith(UTF_16):
         raise BadManifest("it is UTF-16: save it as UTF-8")
     named = [name for name in header if name]
     twice = sorted({name for name in named if named.count(name) > 1})
     if twice:
-        raise BadManifest(f"the column {twice[0]!r} is there twice")
+        raise BadManifest(f"the column {twice[0]!r} appears twice")
     return header
 
 
@@ -134,7 +134,7 @@ def _object(line: str) -> dict[str, Any] | str:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 _STRICT = json.JSONDecoder(parse_constant=_refuse)
@@ -155,7 +155,7 @@ def _parquet(path: Path) -> Iterator[Row]:
                     yield number, _plain(row)
     except (pyarrow.ArrowException, OSError) as error:
         if not number:
-            raise BadManifest(f"it is no Parquet file that can be read: {error}") from error
+            raise BadManifest(f"it is not a readable Parquet file: {error}") from error
         yield number + 1, f"the file is damaged here: {error}"
 
 

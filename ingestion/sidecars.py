@@ -105,4 +105,4 @@ def _bytes(path: Path) -> bytes | MediaError:
 
 
 def _refuse(name: str) -> None:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")

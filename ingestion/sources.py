@@ -76,7 +76,7 @@ def open_source(name: str, options: SourceOptions) -> Source:
     if scheme == "file":
         path = local_path(name)
         if path is None:
-            raise PathNotFound(f"{name} is no file on this machine")
+            raise PathNotFound(f"{name} is not a file on this machine")
         return _local(path, options)
     return _remote(name, scheme, options) if scheme else _local(Path(name), options)
 
@@ -104,7 +104,7 @@ def _remote(name: str, scheme: str, options: SourceOptions) -> Source:
     try:
         path = urlsplit(url).path
     except ValueError as error:
-        raise PathNotFound(f"{name} is no URL: {error}") from error
+        raise PathNotFound(f"{name} is not a URL: {error}") from error
     return _file(path, options, url) or Page(url, options)
 
 

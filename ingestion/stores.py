@@ -102,14 +102,14 @@ def store_of(url: str) -> tuple[Any, str]:
 
     scheme = scheme_of(url)
     if "::" in url or not scheme.replace("+", "").isalnum():
-        raise IngestError(f"{url}: a store is named by one plain URL")
+        raise IngestError(f"{url}: name a store by one plain URL")
     try:
         store, path = fsspec.core.url_to_fs(url)
     except (ImportError, ValueError) as error:
         fix = f": {EXTRAS[scheme]}" if scheme in EXTRAS else ""
         raise IngestError(f"{url}: {error}{fix}") from error
     if getattr(store, "local_file", False):
-        raise IngestError(f"{url}: files of this machine are named by their paths")
+        raise IngestError(f"{url}: name files of this machine by their paths")
     return store, str(path)
 
 

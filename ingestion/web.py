@@ -77,7 +77,7 @@ class Web:
         for _ in range(REDIRECTS + 1):
             parts = self._reach.check(url)
             if parts.scheme not in ("http", "https"):
-                raise MediaError(f"redirected to {parts.scheme}, which is not fetched")
+                raise MediaError(f"redirected to {parts.scheme}, which is not allowed")
             extensions = {"timeout": TIMEOUTS}
             with self._pool.stream("GET", url, headers=headers, extensions=extensions) as answer:
                 target = _header(answer, b"location")
@@ -122,7 +122,7 @@ class WebReader(io.RawIOBase):
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         if whence == io.SEEK_END:
-            raise io.UnsupportedOperation("its length is not known")
+            raise io.UnsupportedOperation("its length is unknown")
         self._at = offset + (self._at if whence == io.SEEK_CUR else 0)
         return self._at
 
@@ -179,7 +179,7 @@ def _copy(answer: httpcore.Response, target: IO[bytes], max_bytes: int) -> None:
         target.write(chunk)
     promised = _header(answer, b"content-length")
     if promised.isdigit() and int(promised) != size:
-        raise MediaError(f"cut short: {size} of {promised} bytes came")
+        raise MediaError(f"cut short: {size} of {promised} bytes arrived")
 
 
 def _check_status(answer: httpcore.Response, expected: int) -> None:

@@ -66,13 +66,13 @@ def read_cursor(text: str | None, collection: Collection, query: Query) -> Place
     _, owner, asked, depth, flags, moved = _HEAD.unpack_from(body)
     if owner != _of(collection):
         raise InvalidCursor(
-            f"the cursor is of another collection than {collection.name!r}, or of one that was "
-            "made anew: search again without it"
+            f"the cursor belongs to another collection than {collection.name!r}, or to one that "
+            "was created again: search again without it"
         )
     if asked != _asked(query):
         raise InvalidCursor(
-            "the cursor is of another query: everything but limit, explain and the cursor itself "
-            "must stay as it was"
+            "the cursor belongs to another query: only limit, explain and the cursor itself may "
+            "change"
         )
     return _unpacked(body[_HEAD.size :], depth, flags, moved)
 
@@ -97,7 +97,7 @@ def _checked(text: str) -> bytes:
         data = b""
     body, checksum = data[:-_DIGEST], data[-_DIGEST:]
     if len(body) < _HEAD.size or body[0] != _VERSION or checksum != _checksum(body):
-        raise InvalidCursor("this is no cursor, or only a part of one: take `next` of an answer")
+        raise InvalidCursor("this is not a complete cursor: use `next` of an answer")
     return body
 
 

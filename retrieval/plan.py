@@ -45,7 +45,7 @@ def make_plan(query: Query, schema: Schema, info: EncoderInfo) -> Plan:
         raise InvalidQuery(f"the collection has no vector {query.vector!r}: it has {known}")
     if query.rerank and "match" not in info.abilities:
         raise InvalidQuery(
-            f"rerank: the encoder {info.name!r} cannot compare a picture with a text; that takes "
+            f"rerank: the encoder {info.name!r} cannot match a picture with a text; that needs "
             "internvl-g with both towers. Leave rerank out, or use such a collection"
         )
     first, second, why = _vectors(query, schema, info)

@@ -74,7 +74,7 @@ class LocalChatEngine:
     async def _begun(self, request: ChatRequest, resolved: Resolved) -> "AsyncIterator[Answering]":
         _check_known(request)
         if self._turn.statistics().tasks_waiting >= WAITING:
-            raise Overloaded("too many chats wait for the model: try again shortly")
+            raise Overloaded("too many chats are waiting for the model: try again shortly")
         async with self._turn:
             with ExitStack() as stack:
                 chat = await anyio.to_thread.run_sync(stack.enter_context, self._heads.chat())
@@ -120,7 +120,7 @@ def _check_known(request: ChatRequest) -> None:
     for name in CHANGING:
         if extra.get(name) not in (None, False, [], {}, 1):
             raise Refusal(
-                400, "unsupported", f"{name!r} is not known to the local engine: leave it out"
+                400, "unsupported", f"the local engine does not support {name!r}: leave it out"
             )
 
 

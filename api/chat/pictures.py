@@ -39,7 +39,7 @@ class Pictures:
         """Frames in the middle of equal spans of a stored video, or of one segment of it."""
         record = self._record(asked.url)
         if record.payload.get("kind") not in ("segment", "video"):
-            raise Refusal(400, "not-a-video", f"point {record.id} is no video: use image_url")
+            raise Refusal(400, "not-a-video", f"point {record.id} is not a video: use image_url")
         path = self._service.stored.original(record)
         whole = record.payload.get("duration") or 0
         start = float(record.payload.get("start") or 0)
@@ -52,7 +52,7 @@ class Pictures:
         try:
             data = base64.b64decode(url.partition(",")[2], validate=True)
         except (binascii.Error, ValueError):
-            raise Refusal(400, "bad-image", "a data: URI does not hold valid base64") from None
+            raise Refusal(400, "bad-image", "a data: URI is not valid base64") from None
         image = load_image(data, self._service.limits, SIDE)
         image.thumbnail((2 * SIDE, 2 * SIDE))
         return image
@@ -69,5 +69,5 @@ class Pictures:
         try:
             point = UUID(found[2])
         except ValueError:
-            raise Refusal(400, "unknown-url", f"{found[2]!r} is no point's id") from None
+            raise Refusal(400, "unknown-url", f"{found[2]!r} is not a point id") from None
         return self._service.stored.record(found[1], point)

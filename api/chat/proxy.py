@@ -45,9 +45,9 @@ class ProxyChat:
         try:
             answer = json.loads(content)
             if not isinstance(answer["choices"], list):
-                raise TypeError("choices is no list")
+                raise TypeError("choices is not a list")
         except (ValueError, KeyError, TypeError) as error:
-            raise _broken(f"answered with something else than a completion ({error})") from error
+            raise _broken(f"answered with something other than a completion ({error})") from error
         return dict(answer)
 
     async def stream(self, request: ChatRequest, resolved: Resolved) -> AsyncGenerator[Chunk]:
@@ -65,7 +65,7 @@ class ProxyChat:
                 raise _broken("broke off in the middle of its answer") from error
             except (ValueError, TypeError) as error:
                 raise _broken(
-                    f"sent something else than chunks of a completion ({error})"
+                    f"sent something other than chunks of a completion ({error})"
                 ) from error
         raise _broken("ended its answer without [DONE]")
 

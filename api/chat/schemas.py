@@ -83,7 +83,7 @@ class ChatRequest(BaseModel):
     @model_validator(mode="after")
     def _placed(self) -> Self:
         if self.points and self.collection is None:
-            raise ValueError("points are of a collection: name it in `collection`")
+            raise ValueError("points need a `collection`")
         return self
 
     @property

@@ -43,7 +43,7 @@ async def complete(request: ChatRequest, service: ServiceDep) -> Response:
         chunks = engine.stream(request, resolved)
         first = await anext(chunks, None)  # what fails before it is answered with its own status
         if first is None:
-            raise Refusal(502, "chat-failed", "the chat server answered nothing")
+            raise Refusal(502, "chat-failed", "the chat server sent an empty answer")
         return StreamingResponse(_events(first, chunks, resolved), media_type="text/event-stream")
     answer = await engine.complete(request, resolved)
     return JSONResponse({**answer, **_citations(resolved)})

@@ -23,7 +23,7 @@ async def alive() -> Health:
 async def ready(service: ServiceDep) -> Readiness:
     """Whether the model is loaded, and which auxiliary ones are."""
     if service.draining:
-        raise Refusal(503, "draining", "this process is about to end", {"Retry-After": "5"})
+        raise Refusal(503, "draining", "this process is shutting down", {"Retry-After": "5"})
     if not service.ready:
         why = "; the service's log says what hinders it" if service.hindered else ""
         raise Refusal(503, "not-ready", f"the model is not loaded yet{why}", {"Retry-After": "5"})

@@ -19,7 +19,7 @@ def _decoded(value: object) -> bytes:
     try:
         return base64.b64decode(value, validate=True)
     except (binascii.Error, ValueError):
-        raise ValueError("not base64 (and a data: URI is not taken)") from None
+        raise ValueError("not base64 (data: URIs are not accepted)") from None
 
 
 Float32 = Annotated[float, Field(ge=-3.4e38, le=3.4e38, allow_inf_nan=False)]

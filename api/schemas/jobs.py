@@ -37,7 +37,7 @@ class JobOptions(Request):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         if self.reason and not self.retry_failed:
-            raise ValueError("reason goes with retry_failed")
+            raise ValueError("reason needs retry_failed")
         return self
 
 

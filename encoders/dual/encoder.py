@@ -155,7 +155,7 @@ class DualEncoder:
         if not isinstance(rows, torch.Tensor) or rows.ndim != 2:
             kind = type(model).__name__
             raise CheckpointError(
-                f"{kind} does not give one vector per {tower}: it is no dual encoder"
+                f"{kind} does not give one vector per {tower}: it is not a dual encoder"
             )
         return rows.float().cpu().numpy()
 

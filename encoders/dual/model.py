@@ -95,8 +95,9 @@ def _model_class(config: PreTrainedConfig) -> ModelClass:
     model_class: ModelClass | None = transformers.MODEL_MAPPING.get(type(config), None)
     if model_class is None or not all(hasattr(model_class, name) for name in FEATURES.values()):
         raise CheckpointError(
-            f"an architecture of type {config.model_type!r} is no dual encoder: it does not turn a "
-            "text or an image alone into one vector (SigLIP, CLIP, Chinese-CLIP and others do)"
+            f"an architecture of type {config.model_type!r} is not a dual encoder: it does not "
+            "turn a text or an image alone into one vector (SigLIP, CLIP, Chinese-CLIP and others "
+            "do)"
         )
     return model_class
 

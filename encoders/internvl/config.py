@@ -113,5 +113,5 @@ def read_json(path: Path) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise CheckpointError(f"{path} cannot be read as JSON ({error}): fetch it again") from error
     if not isinstance(raw, dict):
-        raise CheckpointError(f"{path} holds no JSON object: fetch it again")
+        raise CheckpointError(f"{path} is not a JSON object: fetch it again")
     return raw

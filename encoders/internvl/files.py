@@ -47,7 +47,7 @@ def open_checkpoint(path: Path) -> list[TensorFile]:
         if (path / name).is_file():
             return [_open(path / shard) for shard in _shards(path / name)]
     expected = ", ".join((*WHOLE, *INDEXES))
-    raise CheckpointError(f"{path} holds no weights: expected one of {expected}. Fetch them again")
+    raise CheckpointError(f"{path} has no weights: expected one of {expected}. Fetch them again")
 
 
 def _shards(index: Path) -> Iterable[str]:
@@ -126,7 +126,7 @@ def _tensors_of(content: object, path: Path) -> dict[str, Tensor]:
     if isinstance(content, dict):
         content = content.get("module", content.get("state_dict", content))
     if not isinstance(content, dict) or not any(isinstance(v, Tensor) for v in content.values()):
-        raise CheckpointError(f"{path} holds no named tensors: it is no model checkpoint")
+        raise CheckpointError(f"{path} has no named tensors: it is not a model checkpoint")
     return {name: value for name, value in content.items() if isinstance(value, Tensor)}
 
 

@@ -96,7 +96,7 @@ def _load_internvit(
 ) -> InternVLEncoder:
     projector = "clip_projector.norm1_q.weight" in checkpoint.catalogue.weights
     if "image" not in options.towers:
-        raise InvalidOption(f"{name} is an image tower alone: it has no text tower")
+        raise InvalidOption(f"{name} is only an image tower: it has no text tower")
     vectors = _chosen(options.vectors, ("c",) if projector else ("default",), "vector", name)
 
     def build() -> InternViT:

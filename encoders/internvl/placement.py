@@ -62,7 +62,7 @@ def parse_site(spec: str | None) -> Site:
     """The site of "cuda:0", or of "cuda:0+cuda:1": image tower on the first, the rest beside it."""
     devices = [parse_device(name.strip()) for name in spec.split("+")] if spec else []
     if len(devices) > 2:
-        raise InvalidOption(f"a model lies on one device or two, not on {len(devices)}: {spec!r}")
+        raise InvalidOption(f"a model can use one or two devices, not {len(devices)}: {spec!r}")
     devices = devices or [parse_device(None)]
     return Site(devices[0], devices[-1])
 

@@ -33,7 +33,7 @@ class Tokenizer:
             self._pieces = SentencePieceProcessor(model_file=str(path))
         except (RuntimeError, OSError) as error:
             raise CheckpointError(
-                f"{path} is no sentencepiece model ({error}): fetch it again"
+                f"{path} is not a sentencepiece model ({error}): fetch it again"
             ) from error
         self.data = path.read_bytes()
 

@@ -55,7 +55,7 @@ def load_data(path: Path = PATH) -> OfflineData:
     try:
         return unpack(load(content), checksum)
     except (SafetensorError, KeyError) as error:
-        raise CheckpointError(f"{path} is of another version ({error}). {REPAIR}") from error
+        raise CheckpointError(f"{path} has another version ({error}). {REPAIR}") from error
 
 
 REPAIR = "Reinstall polylens, or rebuild the file with `python -m encoders.offline.build`."

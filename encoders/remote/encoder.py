@@ -34,7 +34,9 @@ class RemoteEncoder:
             self._side: int | None = about["side"]
             self._inputs, self._bytes = int(about["max_inputs"]), int(about["max_body_bytes"])
         except (KeyError, TypeError, ValueError) as error:
-            raise ModelUnavailable(f"{url} tells of its encoder otherwise: {error!r}") from error
+            raise ModelUnavailable(
+                f"{url} describes its encoder in an unknown way: {error!r}"
+            ) from error
 
     def encode_texts(self, texts: Sequence[str]) -> Vectors:
         """See `Encoder.encode_texts`."""
@@ -70,7 +72,7 @@ class RemoteEncoder:
         size = 0
         for one in map(json.dumps, inputs):
             if len(one) > self._bytes - ROOM:
-                raise InvalidInput(f"{self._wire.url} takes no more than {self._bytes:,} bytes")
+                raise InvalidInput(f"{self._wire.url} accepts no more than {self._bytes:,} bytes")
             if group and (len(group) == self._inputs or size + len(one) > self._bytes - ROOM):
                 yield group
                 group, size = [], 0

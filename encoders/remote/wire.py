@@ -37,7 +37,7 @@ class Wire:
         try:
             return dict(answer.json())
         except (ValueError, TypeError):
-            raise ModelUnavailable(f"{self.url} is no polylens") from None
+            raise ModelUnavailable(f"{self.url} is not a polylens server") from None
 
     def _patiently(self, method: str, path: str, body: bytes | None) -> httpx.Response:
         headers = {"Content-Type": "application/json"} if body is not None else {}
@@ -46,7 +46,7 @@ class Wire:
             try:
                 answer = self._http.request(method, self.url + path, content=body, headers=headers)
             except httpx.InvalidURL as error:
-                raise ModelUnavailable(f"{self.url} is no URL: {error}") from error
+                raise ModelUnavailable(f"{self.url} is not a URL: {error}") from error
             except httpx.TransportError as error:
                 reason, asked = f"cannot be reached: {error or type(error).__name__}", ""
             else:
@@ -70,7 +70,7 @@ class Wire:
         if answer.is_redirect:
             return ModelUnavailable(f"{self.url} redirects to elsewhere, which is not followed")
         if status == 404:
-            return ModelUnavailable(f"{self.url} is no polylens that shares its encoder")
+            return ModelUnavailable(f"{self.url} is not a polylens server that shares its encoder")
         if 400 <= status < 500:
             return InvalidInput(f"the encoder at {self.url} refused it: {_detail(answer)}")
         return RuntimeError(f"the encoder at {self.url} failed: {_detail(answer)}")

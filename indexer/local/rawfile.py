@@ -64,7 +64,7 @@ class RawFile:
         except FileNotFoundError:
             raise CollectionDamaged(f"{self.path} is missing") from None
         if header != self.header():
-            raise CollectionDamaged(f"{self.path} does not begin as the file of this collection")
+            raise CollectionDamaged(f"{self.path} does not have the header of this collection")
         if size < self.offset(slots):
             raise CollectionDamaged(
                 f"{self.path} has {size} bytes, but {self.offset(slots)} were committed"

@@ -133,7 +133,7 @@ def _id(point: bytes) -> UUID:
     try:
         return UUID(bytes=point)
     except (ValueError, TypeError) as error:
-        raise CollectionDamaged(f"a stored id is none: {point!r}; run verify") from error
+        raise CollectionDamaged(f"a stored id is not a UUID: {point!r}; run verify") from error
 
 
 def _column(connection: sqlite3.Connection, name: str, points: Ints) -> dict[int, bytes]:

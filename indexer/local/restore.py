@@ -53,7 +53,7 @@ def _read(archive: Path, manifest: Manifest, take: Callable[[str, Hashed], None]
             # Names are looked up, never followed: only what the manifest may name is written.
             if member.name not in missing:
                 raise InvalidArchive(
-                    f"{archive.name} holds {member.name!r}, which is no part of it"
+                    f"{archive.name} holds {member.name!r}, which does not belong in a snapshot"
                 )
             missing.remove(member.name)
             expected = manifest.files[member.name]

@@ -98,7 +98,9 @@ def read_manifest(archive: Path) -> Manifest:
         try:
             member = tar.getmember(MANIFEST)
         except KeyError:
-            raise InvalidArchive(f"{archive.name} is no snapshot: it has no {MANIFEST}") from None
+            raise InvalidArchive(
+                f"{archive.name} is not a snapshot: it has no {MANIFEST}"
+            ) from None
         content = tar.extractfile(member) if member.size <= _MOST_MANIFEST else None
         return _parsed(archive, content.read() if content else b"")
 
@@ -110,7 +112,9 @@ def opened(archive: Path) -> Iterator[tarfile.TarFile]:
         with tarfile.open(archive, "r:") as tar:
             yield tar
     except tarfile.TarError as error:
-        raise InvalidArchive(f"{archive.name} is no snapshot, or was cut short: {error}") from error
+        raise InvalidArchive(
+            f"{archive.name} is not a snapshot, or is truncated: {error}"
+        ) from error
 
 
 def _parsed(archive: Path, content: bytes) -> Manifest:

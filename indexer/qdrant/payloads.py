@@ -118,4 +118,4 @@ def check_integers(value: object) -> None:
         for part in value:
             check_integers(part)
     elif isinstance(value, int) and value not in _INT64:
-        raise InvalidPoint(f"the payload holds {value}: Qdrant keeps integers of 64 bits at most")
+        raise InvalidPoint(f"the payload holds {value}: Qdrant stores integers of at most 64 bits")

@@ -125,7 +125,7 @@ class Classifier:
                 tensors = [file.get_tensor(name).astype(np.float32) for name in ("weights", "bias")]
                 return cls(weights=tensors[0], bias=tensors[1], **_checked(about))
         except (SafetensorError, OSError, ValueError, KeyError, TypeError) as error:
-            raise InvalidClassifier(f"{path} is no classifier of ours: {error}") from error
+            raise InvalidClassifier(f"{path} is not a polylens classifier: {error}") from error
 
 
 def topk_accuracy(logits: Rows, targets: Sequence[int], k: int) -> float:
@@ -142,7 +142,7 @@ def _checked(about: Mapping[str, Any]) -> dict[str, Any]:
         if name != "labels" and not isinstance(value, types.get(name, str)):
             raise TypeError(f"{name} is {value!r}")
     if not isinstance(labels, list) or not all(isinstance(label, str) for label in labels):
-        raise TypeError("the labels are no list of texts")
+        raise TypeError("the labels are not a list of texts")
     if found["use"] not in ("search", "frame", "class"):
         raise TypeError(f"use is {found['use']!r}")
     return found

@@ -34,7 +34,7 @@ def read_public_head(path: Path, classes: ClassList | None = None) -> Classifier
     weights, bias = _folded(tensors, path)
     labels = classes.labels if classes else tuple(str(number) for number in range(len(bias)))
     if len(labels) != len(bias):
-        raise InvalidClassifier(f"{path} tells {len(bias)} classes apart, not {len(labels)}")
+        raise InvalidClassifier(f"{path} has {len(bias)} classes, not {len(labels)}")
     return Classifier(
         labels=labels,
         weights=weights,
@@ -52,7 +52,7 @@ def _folded(tensors: Mapping[str, Rows], path: Path) -> tuple[Rows, Rows]:
     means = [name for name in tensors if name.endswith("running_mean")]
     if len(matrices) != 1 or len(means) != 1:
         raise InvalidClassifier(
-            f"{path} is no linear-probe head: it has {len(matrices)} matrices and {len(means)} "
+            f"{path} is not a linear-probe head: it has {len(matrices)} matrices and {len(means)} "
             "running means, not one of each"
         )
     matrix, norm = tensors[matrices[0]], means[0].removesuffix("running_mean")

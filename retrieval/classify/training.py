@@ -84,7 +84,7 @@ def _counted(examples: Examples) -> dict[str, int]:
     totals = examples.targets.sum(axis=0).tolist()
     counts = dict(zip(examples.labels, totals, strict=True))
     if len(counts) < 2:
-        raise InvalidClasses(f"a probe tells at least two labels apart, not {len(counts)}")
+        raise InvalidClasses(f"a probe needs at least two labels, not {len(counts)}")
     for label, count in counts.items():
         if not FEWEST <= count < len(examples.rows):
             raise InvalidClasses(

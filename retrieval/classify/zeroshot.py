@@ -39,7 +39,7 @@ def zero_shot(
         known = ", ".join(info.vectors)
         raise InvalidQuery(f"{info.name} has no vector {vector!r}: it has {known}")
     if len(classes.words) * len(prompts.templates) > MAX_TEXTS:
-        raise InvalidClasses("that are too many prompts: give fewer classes or templates")
+        raise InvalidClasses("too many prompts: give fewer classes or templates")
 
     def make() -> Classifier:
         weights, bias = _linear(encoder, classes, prompts, vector, exclusive=exclusive)

@@ -34,7 +34,7 @@ def read_judgements(path: Path) -> list[Judgement]:
     lines = enumerate(read_text(path).splitlines(), start=1)
     judgements = [_judgement(line, f"{path}, line {at}") for at, line in lines if line.strip()]
     if not judgements:
-        raise InvalidDataset(f"{path} holds no query")
+        raise InvalidDataset(f"{path} has no query")
     return judgements
 
 
@@ -46,7 +46,7 @@ def _judgement(line: str, place: str) -> Judgement:
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise InvalidDataset(f"{place}: not like {EXAMPLE} ({error!r})") from error
     if not (isinstance(query, str) and isinstance(language, str)):
-        raise InvalidDataset(f"{place}: the query is no text")
+        raise InvalidDataset(f"{place}: the query is not a text")
     try:
         Query([Part(text=query)])
     except InvalidQuery as error:

@@ -32,8 +32,8 @@ FAULTS = (
     "",
     "images unreadable",
     "annotations unreadable",
-    "annotations that are no map of classes",
-    "annotations of another size than their image",
+    "annotations that are not a class map",
+    "annotations that differ in size from their image",
 )
 PROTOCOL = (
     "short side to the window's, sliding windows, logits averaged, argmax at the picture's own "
@@ -135,9 +135,9 @@ def _areas(image: Path, annotation: Path, segmenter: "Segmenter") -> Areas:
     picture = _opened(image, "images unreadable")
     classes = np.asarray(there)
     if there.mode not in ("L", "P") or (classes[classes != OPEN[1]] > len(segmenter.names)).any():
-        raise _Fault("annotations that are no map of classes")
+        raise _Fault("annotations that are not a class map")
     if there.size != picture.size:
-        raise _Fault("annotations of another size than their image")
+        raise _Fault("annotations that differ in size from their image")
     try:
         found = segmenter.segment(picture).classes
     except InvalidInput as error:

@@ -105,7 +105,11 @@ def test_a_segmenter_with_the_weights_of_something_else(kind: str, tmp_path: Pat
         assert served.client.get("/readyz").json()["heads"] == []
     assert answer.status_code == 503, answer.text
     assert answer.json()["type"] == "urn:polylens:model-unusable"
-    expected = "tensors are not those" if "other" in kind else "is no segmentation checkpoint"
+    expected = (
+        "tensors are not those"
+        if "other" in kind
+        else "is not an InternViT segmentation checkpoint"
+    )
     assert expected in answer.json()["detail"]
 
 

@@ -190,9 +190,9 @@ def test_what_is_no_encoder_is_refused_with_the_fix(tmp_path: Path, scripted: Sc
     elsewhere = {"Location": "http://127.0.0.1:1/v1/encoder"}
     for answer, words in (
         ((302, elsewhere, b""), "redirects to elsewhere"),
-        ((404, {}, b""), "no polylens that shares"),
-        ((200, {}, b"<html>"), "is no polylens"),
-        ((200, {}, b"{}"), "tells of its encoder otherwise"),
+        ((404, {}, b""), "is not a polylens server that shares"),
+        ((200, {}, b"<html>"), "is not a polylens server"),
+        ((200, {}, b"{}"), "describes its encoder in an unknown way"),
     ):
         scripted.answers["/v1/encoder"] = [answer]
         with pytest.raises(ModelUnavailable, match=words):

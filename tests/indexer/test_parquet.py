@@ -126,22 +126,26 @@ def without(export: Path, column: str) -> None:
 
 NAN = float("nan")
 BAD: dict[str, tuple[Callable[[Path], object], type[IndexerError], str]] = {
-    "cut short": (lambda e: cut(e / POINTS), InvalidArchive, "no Parquet file, or damaged"),
+    "cut short": (lambda e: cut(e / POINTS), InvalidArchive, "not a Parquet file, or is damaged"),
     "smeared": (lambda e: smeared(e / POINTS), InvalidArchive, "damaged"),
-    "no Parquet": (lambda e: (e / POINTS).write_text("x" * 99), InvalidArchive, "no Parquet file"),
-    "empty": (lambda e: (e / POINTS).write_bytes(b""), InvalidArchive, "no Parquet file"),
+    "no Parquet": (
+        lambda e: (e / POINTS).write_text("x" * 99),
+        InvalidArchive,
+        "not a Parquet file",
+    ),
+    "empty": (lambda e: (e / POINTS).write_bytes(b""), InvalidArchive, "not a Parquet file"),
     "no points": (lambda e: (e / POINTS).unlink(), StorageError, POINTS),
     "no ledger": (lambda e: (e / LEDGER).unlink(), StorageError, LEDGER),
     "somebody else's": (
         lambda e: pq.write_table(pa.table({"id": ["1"]}), e / POINTS),
         InvalidArchive,
-        "no export of polylens",
+        "not a polylens export",
     ),
     "newer": (lambda e: described(e, format=2), NewerFormat, "format 2"),
     "a strange vector name": (
         lambda e: described(e, vectors={"../c": 12}),
         InvalidArchive,
-        "no export",
+        "not a polylens export",
     ),
     "other dimensions": (lambda e: described(e, vectors={"c": 11}), InvalidArchive, "vector_c"),
     "a column less": (lambda e: without(e, "payload"), InvalidArchive, "'payload'.*missing"),

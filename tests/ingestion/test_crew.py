@@ -32,10 +32,10 @@ LIMITS = Limits(max_seconds=2)
 CRASHES = {
     "red": r"the decoder crashed on it \(SIGSEGV\)",
     "lime": r"the decoder crashed on it \(SIGABRT\)",
-    "blue": r"decoding it got nowhere for 2 s, and was given up",
+    "blue": r"decoding made no progress for 2 s and was stopped",
     "white": "the process decoding it was killed: it may take more memory than there is",
     "yellow": r"the decoder ended on it \(exit code 7\)",
-    "cyan": "too large for the memory there is",
+    "cyan": "too large for the available memory",
 }
 
 

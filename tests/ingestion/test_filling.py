@@ -155,7 +155,7 @@ def test_vectors_of_another_encoder_are_not_mixed_in(filled: LocalCollection) ->
 
 def test_an_encoder_that_lacks_a_vector_is_refused(filled: LocalCollection) -> None:
     run(filled, WideEncoder())
-    with pytest.raises(EncoderMismatch, match="cannot go on"):
+    with pytest.raises(EncoderMismatch, match="cannot continue"):
         run(filled, FakeEncoder())
 
 

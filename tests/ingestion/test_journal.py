@@ -107,7 +107,7 @@ def submit(journal: Journal, name: str = "photos", most: int = 9) -> int:
 def test_queued_jobs_are_claimed_once_and_in_order(tmp_path: Path) -> None:
     journal = Journal(tmp_path)
     first, second = submit(journal, "a"), submit(journal, "b")
-    with pytest.raises(QueueFull, match="2 jobs wait"):
+    with pytest.raises(QueueFull, match="2 jobs are already waiting"):
         submit(journal, "c", most=2)
     with journal.claim() as one, Journal(tmp_path).claim() as other:
         assert one is not None

@@ -190,7 +190,7 @@ def test_bad_rows_fail_alone(folder: Path, collection: LocalCollection) -> None:
     expected = {
         "3": "4 fields, where the header has 5",
         "4": "7 fields",
-        "5": "the id 'one' is that of row 2",
+        "5": "row 2 has the same id 'one'",
         "6": "the same as row 2",
         "7": "neither a path, a url nor a text",
         "8": "its tags are not JSON",
@@ -240,10 +240,10 @@ def test_a_path_of_any_bytes(folder: Path, collection: LocalCollection) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [
-        ("m.csv", b"name;path\nx;y\n", "no column path, url or text; there are: 'name;path'"),
-        ("m.csv", b"path,path\nx,y\n", "'path' is there twice"),
-        ("m.jsonl", b'{"name": "x"}\n', "there are: 'name'"),
-        ("m.parquet", b"PAR1 and no more", "no Parquet file"),
+        ("m.csv", b"name;path\nx;y\n", "no column path, url or text; it has: 'name;path'"),
+        ("m.csv", b"path,path\nx,y\n", "'path' appears twice"),
+        ("m.jsonl", b'{"name": "x"}\n', "it has: 'name'"),
+        ("m.parquet", b"PAR1 and no more", "not a readable Parquet file"),
         ("m.csv.gz", gzip.compress(b"path\n" + os.urandom(99_999))[:20_000], "header|cut short"),
     ],
 )

@@ -111,7 +111,7 @@ def test_a_redirect_to_a_private_address_is_refused(server: WebServer) -> None:
     server.files["/secret"] = b"secret"
     with pytest.raises(NotAllowed, match="localhost may not be fetched"):
         fetched(f"{server.url}/x")
-    with pytest.raises(NotAllowed, match=r"localhost is at .* not public"):
+    with pytest.raises(NotAllowed, match=r"localhost has the address .* not public"):
         fetched(f"{server.url}/x", Reach(("127.0.0.1", "localhost"), ("127.0.0.1",)))
     assert "/secret" not in server.asked
     server.redirects["/x"] = "file:///etc/passwd"

@@ -126,7 +126,7 @@ def test_what_the_tower_of_texts_alone_cannot_do(
         def __init__(self) -> None:
             self.info = replace(internvl.info, abilities=frozenset())
 
-    with pytest.raises(InvalidQuery, match="cannot compare a picture with a text"):
+    with pytest.raises(InvalidQuery, match="cannot match a picture with a text"):
         Searcher(collection, Narrow(), show).search(Query([TEXT], rerank=5))
     point = point_id("asset-1", "image")
     with pytest.raises(InvalidQuery, match="exactly one with a positive weight"):

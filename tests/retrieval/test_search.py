@@ -145,7 +145,7 @@ def test_a_filter_that_contradicts_itself_is_told(searcher: Searcher) -> None:
 
 
 def test_an_encoder_that_cannot_rerank_says_so(searcher: Searcher) -> None:
-    with pytest.raises(InvalidQuery, match="'fake' cannot compare a picture with a text"):
+    with pytest.raises(InvalidQuery, match="'fake' cannot match a picture with a text"):
         searcher.search(Query([Part(text="red")], rerank=5))
 
 

@@ -134,7 +134,7 @@ def _vision(found: Shapes, path: Path, numbers: Numbers) -> VisionConfig:
         )
     if numbers.window % patch:
         raise CheckpointError(
-            f"{path}: a window of {numbers.window} pixels is no multiple of the patch, {patch}"
+            f"{path}: a window of {numbers.window} pixels is not a multiple of the patch, {patch}"
         )
     return VisionConfig(
         hidden_size=width,
@@ -162,7 +162,7 @@ def _probed(vision: VisionConfig, path: Path, numbers: Numbers) -> int:
 def _shape(found: Shapes, name: str, path: Path) -> tuple[int, ...]:
     if name not in found:
         raise CheckpointError(
-            f"{path} lacks {name!r}: it is no segmentation checkpoint of InternViT in "
+            f"{path} lacks {name!r}: it is not an InternViT segmentation checkpoint in "
             "mmsegmentation's layout, or it is a head whose backbone must be given too"
         )
     return found[name]

@@ -35,6 +35,6 @@ def read(root: Path, language: str) -> Pairs:
                     [*row.get(language, {}).get("caption", ())],
                 )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise unexpected(path, f"line {number} is no image with captions") from error
+                raise unexpected(path, f"line {number} is not an image with captions") from error
 
     return Pairs.of("crossmodal3600", language, captions(), folder)

@@ -81,7 +81,7 @@ def _keyed(path: Path, lines: Sequence[str]) -> dict[str, str]:
     for line in lines:
         folder, _, name = (part.strip() for part in line.partition("\t"))
         if not (folder and name):
-            raise unexpected(path, f"{line[:80]!r} is no 'folder<tab>name' like other lines")
+            raise unexpected(path, f"{line[:80]!r} is not 'folder<tab>name' like other lines")
         if folder in names:
             raise InvalidDataset(f"{path} names the folder {folder!r} twice")
         names[folder] = name

@@ -183,7 +183,7 @@ def test_a_stream_carries_its_citations_first(client: openai.OpenAI) -> None:
         ("busy", openai.RateLimitError, "busy"),
         ("refuses", openai.BadRequestError, "context length exceeded"),
         ("fails", openai.InternalServerError, "answered with status 500"),
-        ("nonsense", openai.InternalServerError, "something else than a completion"),
+        ("nonsense", openai.InternalServerError, "something other than a completion"),
     ],
 )
 def test_upstream_errors_are_told(
@@ -267,7 +267,7 @@ def test_an_upstream_that_is_away(tmp_path: Path) -> None:
             404,
             "no",
         ),
-        ({"messages": picture(f"polylens://colours/{'-' * 36}")}, 400, "no point's id"),
+        ({"messages": picture(f"polylens://colours/{'-' * 36}")}, 400, "not a point id"),
         ({"messages": HELLO, "collection": "nowhere"}, 404, "nowhere"),
         (
             {"messages": HELLO, "points": ["00000000-0000-0000-0000-000000000000"]},

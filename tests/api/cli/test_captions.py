@@ -163,7 +163,7 @@ def test_encoders_without_captions_are_refused_first(
 ) -> None:
     ran = tiny("ingest", folder, "--captions", *arguments)
     assert ran.code == 1
-    assert "writes no captions: that takes InternVL-14B" in ran.err
+    assert "cannot write captions: that needs InternVL-14B" in ran.err
     with closing(LocalStore(tmp_path / "data")) as store:
         assert store.names() == []
 

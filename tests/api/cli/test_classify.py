@@ -194,7 +194,7 @@ def test_a_file_in_several_folders_has_several_labels(run: Run, tmp_path: Path) 
     ("shades", "problem"),
     [
         ({}, "holds no file"),
-        ({"warm": WARM}, "at least two labels apart, not 1"),
+        ({"warm": WARM}, "at least two labels, not 1"),
         ({"warm": WARM, "cold": COLD[:1]}, "'cold' has 1 of 7 usable examples"),
     ],
 )

@@ -95,7 +95,7 @@ def test_doctor_lists_a_collection_without_its_database(filled: Run, tmp_path: P
         (["restore", "."], "Is a directory"),
         (["compact", "-c", "none"], "there is no collection 'none'"),
         (["snapshot", "/proc/none/x.tar"], "could not write the snapshot"),
-        (["migrate", "qdrant:6333"], "'qdrant:6333' is no URL: write http://qdrant:6333"),
+        (["migrate", "qdrant:6333"], "'qdrant:6333' is not a URL: write http://qdrant:6333"),
     ],
 )
 def test_what_cannot_be_done_is_said(filled: Run, arguments: list[str], problem: str) -> None:

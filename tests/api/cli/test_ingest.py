@@ -113,7 +113,7 @@ def test_an_empty_source_is_not_the_working_directory(run: Run, photos: Path) ->
 def test_a_device_that_is_not_there_is_told_once(run: Run, photos: Path) -> None:
     ran = run("ingest", photos, "--encoder", "offline", "--device", "nope")
     assert ran.code == 1
-    assert ran.err.count("'nope' is no device") == 1
+    assert ran.err.count("'nope' is not a device") == 1
     assert "Traceback" not in ran.err
 
 

@@ -93,8 +93,8 @@ def test_a_filter_narrows(filled: Run) -> None:
         (["red", "-n", "0"], "limit is 1 to"),
         (["--minus", "red"], "positive weight"),
         (["--point", "00000000-0000-0000-0000-000000000000"], "no point"),
-        (["red", "--cursor", "abc"], "no cursor"),
-        (["red", "--rerank", "5"], "cannot compare a picture with a text"),
+        (["red", "--cursor", "abc"], "not a complete cursor"),
+        (["red", "--rerank", "5"], "cannot match a picture with a text"),
         (["red", "-e", "offline"], "made by another encoder"),
     ],
 )

@@ -41,7 +41,7 @@ def test_shares_become_payload_that_filters(run: Run, photos: Path, tmp_path: Pa
     (photos / "green.jpg").unlink()
     ran = run("segment", "--tag")
     assert ran.code == 3
-    assert "green.jpg: the original is not there any more" in ran.err
+    assert "green.jpg: the original no longer exists" in ran.err
     with closing(LocalStore(tmp_path / "data")) as store:
         collection = store.open("default")
         tagged = [r for r in collection.scroll(limit=100).records if "areas" in r.payload]

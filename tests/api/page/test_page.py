@@ -73,7 +73,7 @@ def test_a_query_file_that_is_no_picture(context: BrowserContext, library: Serve
     page = watched(context, library.url, complaints)
     page.goto(library.url)
     choose(page, "notes.txt", b"milk, bread")
-    expect(page.locator("#notice")).to_contain_text("ot an image of a format we read")
+    expect(page.locator("#notice")).to_contain_text("ot an image of a supported format")
     assert all("422" in complaint for complaint in complaints)
 
 

@@ -102,7 +102,7 @@ def test_captions_are_refused_where_the_encoder_writes_none(served: Served, fold
         body = {"sources": [str(folder)], "captions": True, **options}
         answer = served.client.post(JOBS, json=body)
         refused(answer, 409, "no-captions")
-        assert "fake, as it is loaded, writes no captions" in answer.json()["detail"]
+        assert "fake, as it is loaded, cannot write captions" in answer.json()["detail"]
     assert served.client.get("/v1/jobs").json()["jobs"] == []
 
 

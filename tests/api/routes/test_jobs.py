@@ -261,7 +261,7 @@ def test_links_and_manifests_do_not_lead_out_of_the_roots(
     url = f"/v1/jobs/{last['id']}/failures"
     why = {one["asset"]: one["reason"] for one in served.client.get(url).json()["failures"]}
     for name in ("way%20out", "00000.jpg"):
-        assert "out of the folders" in why[f"{folder.as_uri()}/{name}"]
+        assert "outside the folders" in why[f"{folder.as_uri()}/{name}"]
     assert not any("way%20out/" in asset for asset in why)
     (folder / "list.csv").write_text(f"path\n{secret}\n../private/00000.jpg\nred.jpg\n")
     last = ended(served.client, submit(served.client, folder / "list.csv")["id"])

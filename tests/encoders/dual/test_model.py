@@ -160,7 +160,7 @@ def test_an_architecture_without_two_towers_is_refused(tmp_path: Path) -> None:
         num_attention_heads=1,
     )
     transformers.BertModel(config).save_pretrained(tmp_path)
-    with pytest.raises(CheckpointError, match=r"'bert' is no dual encoder"):
+    with pytest.raises(CheckpointError, match=r"'bert' is not a dual encoder"):
         load(tmp_path)
 
 

@@ -242,7 +242,7 @@ def test_a_public_probe_is_known_by_its_name(tmp_path: Path, name: str, block: i
     [
         ({"heads": None}, r'write {"heads": NUMBER} into tiny.json'),
         ({"heads": 5}, "attention heads"),
-        ({"window": 100}, "100 pixels is no multiple"),
+        ({"window": 100}, "100 pixels is not a multiple"),
         ({"stride": 0}, "stride: Input should be greater"),
         ({"block": 4}, "blocks 0 to 3, not 4"),
         ({"sstride": 4}, "sstride: Extra inputs"),

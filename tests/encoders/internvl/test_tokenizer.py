@@ -83,5 +83,5 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.model").write_bytes(b"<html>not found</html>")
-    with pytest.raises(CheckpointError, match="no sentencepiece model"):
+    with pytest.raises(CheckpointError, match="not a sentencepiece model"):
         Tokenizer(tmp_path / "tokenizer.model")

@@ -230,7 +230,7 @@ def test_a_bad_index_is_named(load: Load, copy: Path, index: object, message: st
 
 def test_a_folder_without_weights_is_named(load: Load, copy: Path) -> None:
     (copy / "model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match=r"holds no weights: expected one of model"):
+    with pytest.raises(CheckpointError, match=r"has no weights: expected one of model"):
         load(copy)
 
 

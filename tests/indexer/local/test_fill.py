@@ -19,7 +19,7 @@ def test_what_was_added_elsewhere_is_known(collection: LocalCollection, tmp_path
     other = LocalStore(tmp_path)
     observer = other.open("photos")
     both = replace(point(7), vectors={**point(7).vectors, "new": NEW})
-    with pytest.raises(InvalidPoint, match="no vector name 'new'"):
+    with pytest.raises(InvalidPoint, match="no vector 'new'"):
         observer.upsert([both])
     collection.add_vector("new", 5)
     assert observer.search(NEW, vector="new").hits == []

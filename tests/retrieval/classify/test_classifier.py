@@ -90,17 +90,17 @@ def test_a_file_gives_it_back(classifier: Classifier, tmp_path: Path) -> None:
 
 def test_files_of_something_else_are_refused(classifier: Classifier, tmp_path: Path) -> None:
     path = tmp_path / "a.safetensors"
-    with pytest.raises(InvalidClassifier, match="no classifier of ours"):
+    with pytest.raises(InvalidClassifier, match="not a polylens classifier"):
         Classifier.load(path)
     classifier.save(path)
     whole = path.read_bytes()
     path.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(InvalidClassifier, match="no classifier of ours"):
+    with pytest.raises(InvalidClassifier, match="not a polylens classifier"):
         Classifier.load(path)
     zeros = {"weights": np.zeros((4, 2), np.float32), "bias": np.zeros(2, np.float32)}
     for about in (None, {"polylens": "{}"}, {"polylens": "[1]"}, {"polylens": "no"}):
         save_file(zeros, path, about)
-        with pytest.raises(InvalidClassifier, match="no classifier of ours"):
+        with pytest.raises(InvalidClassifier, match="not a polylens classifier"):
             Classifier.load(path)
 
 

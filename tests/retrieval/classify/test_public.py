@@ -85,7 +85,7 @@ def test_other_files_are_refused(head: nn.Sequential, tmp_path: Path) -> None:
     with pytest.raises(InvalidClassifier, match="1 matrices and 0 running means"):
         read_public_head(path)
     saved_plain(head, path)
-    with pytest.raises(InvalidClassifier, match="tells 5 classes apart, not 2"):
+    with pytest.raises(InvalidClassifier, match="has 5 classes, not 2"):
         read_public_head(path, ClassList.of(["a", "b"]))
     torch.save({**head.state_dict(), "0.running_var": torch.ones(3)}, path)
     with pytest.raises(InvalidClassifier, match="running_var should be 128 numbers"):

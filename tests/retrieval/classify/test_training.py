@@ -100,7 +100,7 @@ def test_training_twice_gives_the_same(several: bool) -> None:
 
 def test_too_few_examples_are_named() -> None:
     rows, owners = clouds(2, each=10)
-    with pytest.raises(InvalidClasses, match="at least two labels apart, not 1"):
+    with pytest.raises(InvalidClasses, match="at least two labels, not 1"):
         train(one_each(rows[:10], owners[:10]), INFO, "default")
     with pytest.raises(InvalidClasses, match="'label 1' has 1 of 11 usable examples"):
         train(one_each(rows[:11], owners[:11]), INFO, "default")

@@ -247,5 +247,5 @@ def test_lines_that_are_no_judgement_are_named(line: str, tmp_path: Path) -> Non
 def test_a_file_without_a_query_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "queries.jsonl"
     path.write_text("\n")
-    with pytest.raises(InvalidDataset, match="holds no query"):
+    with pytest.raises(InvalidDataset, match="has no query"):
         read_judgements(path)

@@ -126,10 +126,10 @@ def test_what_is_missing_or_unfit_is_counted_and_not_scored(
     assert list(result.gaps) == [
         "1 images without an annotation: e.jpg",
         "1 annotations without an image: f.png",
-        "2 annotations that are no map of classes: b.png, j.png",
+        "2 annotations that are not a class map: b.png, j.png",
         "1 images unreadable: g.jpg",
         "1 annotations unreadable: h.png",
-        "1 annotations of another size than their image: i.png",
+        "1 annotations that differ in size from their image: i.png",
     ]
     assert result.counts["images"] == 3
     assert values(result)["mIoU"] == 100

@@ -115,7 +115,7 @@ def test_an_empty_copy_is_no_result(tmp_path: Path) -> None:
             '{"image_paths": ["a"], "annotations": []}',
             "equally many",
         ),
-        ("crossmodal3600", "captions.jsonl", '{"key": 1}', "line 1 is no image"),
+        ("crossmodal3600", "captions.jsonl", '{"key": 1}', "line 1 is not an image"),
         ("crossmodal3600", "captions.jsonl", "\xff", "line 1"),
     ],
 )
@@ -217,7 +217,7 @@ def test_names_and_prompts_of_other_languages(tmp_path: Path) -> None:
     [
         ("a\tred\nb\tRed\n", "gives several classes the name 'red'"),
         ("a\tred\na\tblue\n", "names the folder 'a' twice"),
-        ("a\tred\nblue\n", "is no 'folder<tab>name'"),
+        ("a\tred\nblue\n", "is not 'folder<tab>name'"),
         ("red\nblue\ngreen\n", "3 names for 2 folders"),
         ("x\tred\n", "names none of the folders"),
     ],
