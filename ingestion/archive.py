@@ -42,11 +42,13 @@ class Shard:
         self._is_whole = False
 
     def __iter__(self) -> Iterator[Item]:
-        return not_empty(self._items(), lambda: f"{self._opener.uri} holds no file")
+        complaint = self._options.complaint(f"{self._opener.uri} holds no file")
+        return not_empty(self._items(), lambda: complaint)
 
-    def is_gone(self, asset: str) -> bool:  # noqa: ARG002
-        """Only where the archive was read to its end."""
-        return self._is_whole
+    def is_gone(self, asset: str) -> bool:
+        """Only where the archive was read to its end; what globs leave out is not gone."""
+        name = os.fsdecode(unquote_to_bytes(asset.removeprefix(f"{self.uri}/")))
+        return self._is_whole and self._options.wants(name)
 
     def _items(self) -> Iterator[Item]:
         self._is_whole = False
@@ -67,16 +69,20 @@ class Shard:
     def _of_group(
         self, group: list[tarfile.TarInfo], file: IO[bytes], stamp: Stamp
     ) -> Iterator[Item]:
-        """The items among members of one key; what is said of one is said of all."""
+        """The items among members of one key; what is said of one is said of all.
+
+        What is said goes with the files that the globs let through.
+        """
         saying = [one for one in group if _is_plain(one) and _suffix(one) in SAYING]
         media = [one for one in group if one not in saying]
         if not media and not self._options.texts:
             media, saying = saying, []
         said = combined((one.name, _read(one, file)) for one in saying)
-        if not media and said.text:
+        if not media and said.text and self._options.wants(saying[0].name):
             yield self._of_words(saying[0], said)
         for one in media:
-            yield self._of_member(one, said, stamp)
+            if self._options.wants(one.name):
+                yield self._of_member(one, said, stamp)
 
     def _of_member(self, member: tarfile.TarInfo, said: Said, stamp: Stamp) -> Item:
         is_media = _suffix(member) in BY_SUFFIX

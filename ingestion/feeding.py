@@ -33,14 +33,19 @@ class FeedStage:
         for group in grouped(self.items, GROUP):
             jobs = look_up(group, self.ledger)
             wanted: list[Job] = []
-            left: list[Standing] = []
+            left: list[Job] = []
+            failed_before = 0
             for job in jobs:
                 standing = job.standing(self.current)
                 if self._wants(job, standing):
                     wanted.append(self._eased(job, standing))
                 else:
-                    left.append(standing)
-            self.news.put(Listed(len(jobs), len(left), left.count("failed before")))
+                    left.append(job)
+                    failed_before += standing == "failed before"
+            skipped_before = sum(
+                job.old is not None and job.old.status == "skipped" for job in left
+            )
+            self.news.put(Listed(len(jobs), len(left), failed_before, skipped_before))
             for job in wanted:
                 self.target.put(job)
         self.target.finish()

@@ -1,5 +1,6 @@
 """Before decoding: bytes that are no file of their own become one, for as long as it takes."""
 
+import errno
 import fcntl
 import logging
 import os
@@ -41,7 +42,7 @@ class Spool:
         except MediaError as error:
             return replace(job, problem=str(error))
         except OSError as error:
-            return replace(job, problem=f"cannot be read: {error.strerror or error}")
+            return replace(job, problem=_reason(error))
         except Exception as error:  # each store has errors of its own
             log.warning("fetching %s failed", job.item.asset, exc_info=error)
             return replace(job, problem=f"cannot be fetched: {error or type(error).__name__}")
@@ -91,6 +92,13 @@ class FetchStage:
                 self.target.put(self.spool.fetch(self.source.get()))
         except Finished:
             self.target.finish()
+
+
+def _reason(error: OSError) -> str:
+    reason = error.strerror or str(error)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return f"no room for it in {tempfile.gettempdir()}, see TMPDIR: {reason}"
+    return f"cannot be read: {reason}"
 
 
 def _sweep(parent: Path) -> None:

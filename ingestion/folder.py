@@ -3,7 +3,6 @@
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
 
@@ -13,7 +12,7 @@ from ingestion.items import Item, local_path
 from ingestion.payloads import readable
 from ingestion.reach import Reach
 from ingestion.sidecars import MAX_TEXT, SUFFIXES, candidates, decoded_text, read_sidecars
-from ingestion.sources import SourceOptions, not_empty
+from ingestion.sources import SourceOptions, fits, not_empty
 
 Entry = os.DirEntry[str]
 
@@ -27,8 +26,10 @@ class Folder:
         self._options = options
         self.uri = root.as_uri()
         self.needs = options.needs
+        self._unlisted: list[Path] = []
 
     def __iter__(self) -> Iterator[Item]:
+        self._unlisted = []
         return walk(
             self.root,
             self._options.include,
@@ -36,14 +37,18 @@ class Folder:
             self._options.follow_symlinks,
             texts=self._options.texts,
             reach=self._options.reach,
+            unlisted=self._unlisted,
         )
 
     def is_gone(self, asset: str) -> bool:
-        """A file that merely cannot be looked at, in a folder without permission, is not gone."""
+        """A file that merely cannot be looked at is not gone: one in a folder without permission,
+        or on a disk that went away while it was listed.
+        """
         path = local_path(asset)
+        if path is None or any(path.is_relative_to(folder) for folder in self._unlisted):
+            return False
         try:
-            if path is not None:
-                path.stat()
+            path.stat()
         except (FileNotFoundError, NotADirectoryError):
             return True
         except OSError:
@@ -59,6 +64,7 @@ def walk(
     *,
     texts: bool = False,
     reach: Reach = Reach(),  # noqa: B008 - it is frozen
+    unlisted: list[Path] | None = None,
 ) -> Iterator[Item]:
     """Every file below `root` in name order, or `root` itself where it is a file.
 
@@ -73,6 +79,7 @@ def walk(
     What lies beside `a.jpg` as `a.txt`, `a.json`, `a.jpg.txt` or `a.jpg.json` goes into its
     payload. With `texts` such captions, and all other `.txt` files, become points as well. What
     leads, by links, to where `reach` does not is yielded with that fault, and not looked at.
+    Folders that cannot be listed are added to `unlisted`.
 
     Raises `PathNotFound` or `NothingFound`, at the call.
     """
@@ -80,6 +87,8 @@ def walk(
     if not root.exists():
         raise PathNotFound(f"{root} does not exist")
     tree = _Tree(root, tuple(include), tuple(exclude), follow_symlinks, texts, reach)
+    if unlisted is not None:
+        tree.unlisted = unlisted
     if not root.is_dir():
         return iter([tree.item(root, _present(root))])
     globs = " that the globs let through" if include or exclude else ""
@@ -95,6 +104,7 @@ class _Tree:
     texts: bool = False
     reach: Reach = Reach()  # noqa: RUF009 - it is frozen
     entered: set[tuple[int, int]] = field(default_factory=set)
+    unlisted: list[Path] = field(default_factory=list)
 
     def __iter__(self) -> Iterator[Item]:
         stack = [self._list(self.root)]
@@ -135,6 +145,7 @@ class _Tree:
             with os.scandir(folder) as entries:
                 found = [entry for entry in entries if not entry.name.startswith(".")]
         except OSError:
+            self.unlisted.append(folder)
             return iter([self.item(folder, ())])
         return self._looked_at(sorted(found, key=lambda entry: os.fsencode(entry.name)))
 
@@ -171,11 +182,7 @@ class _Tree:
     def _fits(self, entry: Entry, globs: tuple[str, ...]) -> bool:
         if not globs:
             return False
-        below = Path(entry.path).relative_to(self.root).as_posix().lower()
-        name = entry.name.lower()
-        return any(
-            fnmatchcase(name, glob) or fnmatchcase(below, glob) for glob in map(str.lower, globs)
-        )
+        return fits(Path(entry.path).relative_to(self.root).as_posix(), globs)
 
 
 def _sidecars(names: Sequence[str]) -> dict[str, list[str]]:

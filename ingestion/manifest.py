@@ -20,7 +20,7 @@ from ingestion.rows import Row, read_rows
 from ingestion.seen import Seen
 from ingestion.sidecars import MAX_TEXT, checked, parsed_facts
 from ingestion.sources import TEXTS, SourceOptions, host_of, not_empty
-from ingestion.stores import StoredFile
+from ingestion.stores import StoredFile, uri_of
 from ingestion.web import Web, WebFile, encoded
 
 PLACES = ("path", "url", "file", "file_name", "filename", "image")
@@ -45,6 +45,7 @@ class Manifest:
         self.root = at.parent if isinstance(at, Path) else None
         self._reach = _with_own_host(self.uri, options.reach)
         self._web = Web(self._reach)
+        self._is_whole = True
         self._is_csv = self.uri.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
         with self._rows() as rows:
             head = list(itertools.islice(rows, PEEK))
@@ -56,21 +57,34 @@ class Manifest:
         return self._options.needs if self._has_media else TEXTS
 
     def __iter__(self) -> Iterator[Item]:
-        return not_empty(self._items(), lambda: f"{self.uri} lists nothing")
+        complaint = self._options.complaint(f"{self.uri} lists nothing")
+        return not_empty(self._items(), lambda: complaint)
 
     def is_gone(self, asset: str) -> bool:  # noqa: ARG002
-        return True
+        """Only where all rows could be read: any asset may be that of a bad row."""
+        return self._is_whole and not (self._options.include or self._options.exclude)
 
     def _items(self) -> Iterator[Item]:
+        self._is_whole = True
         ids, assets = Seen(), Seen()
         with self._rows() as rows:
             for number, values in rows:
+                if not self._wants(values):
+                    continue
                 try:
                     yield self._once(self._item(values), number, ids, assets)
                 except MediaError as error:
+                    self._is_whole &= isinstance(error, _Repeated)
                     yield self._fault(number, str(error))
         ids.close()
         assets.close()
+
+    def _wants(self, values: dict[str, Any] | str) -> bool:
+        """Whether the globs let the file of a row through; texts are for none to leave out."""
+        if isinstance(values, str):
+            return True
+        place = _of(values, PLACES)
+        return place is None or self._options.wants(str(values[place]))
 
     def _once(self, item: Item, number: int, ids: Seen, assets: Seen) -> Item:
         """Raises `MediaError` where an earlier row has the same id, or is of the same asset."""
@@ -82,7 +96,7 @@ class Manifest:
             return item  # the id is all of its asset
         line = assets.add(item.asset, number)
         if line is not None:
-            raise MediaError(f"the same as row {line}")
+            raise _Repeated(f"the same as row {line}")
         return item
 
     def _item(self, values: dict[str, Any] | str) -> Item:
@@ -107,8 +121,7 @@ class Manifest:
     def _content(self, place: str) -> tuple[str, Path | Blob]:
         """The asset that a row names, and where its bytes are; raises `MediaError`."""
         if self.root is None and "://" not in place:
-            base = self.uri.partition("?")[0].rpartition("/")[0]
-            place = f"{base}{quote(posixpath.normpath(f'/{place}'))}"
+            place = self._beside(place)
         scheme = scheme_of(place)
         if scheme in ("http", "https"):
             url = encoded(place)
@@ -123,15 +136,22 @@ class Manifest:
         self._reach.check_path(path)
         return path.as_uri(), path
 
+    def _beside(self, place: str) -> str:
+        """The URL of a path that begins where the manifest lies."""
+        base = self.uri.partition("?")[0].rpartition("/")[0]
+        path = posixpath.normpath(f"/{place}")
+        return base + (quote(path) if scheme_of(base) in ("http", "https") else path)
+
     def _stored(self, url: str) -> tuple[str, Blob]:
         """An object of a store: that of the manifest itself, or one that may be asked."""
         own = urlsplit(self.uri)
         if not url.startswith(f"{own.scheme}://{own.netloc}/"):
             self._reach.check(url)
         try:
-            return url, StoredFile.at(url)
+            file = StoredFile.at(url)
         except IngestError as error:
             raise MediaError(str(error)) from error
+        return uri_of(file.store, file.path), file
 
     def _text_asset(self, payload: Mapping[str, Any], text: str) -> str:
         if "id" in payload:
@@ -150,6 +170,10 @@ class Manifest:
             raise BadManifest(f"{self.uri}: {error}") from error
         except OSError as error:
             raise BadManifest(f"{self.uri}: {error.strerror or error}") from error
+
+
+class _Repeated(MediaError):
+    """A row of an asset that was listed already, so that none is missed for it."""
 
 
 def _with_own_host(uri: str, reach: Reach) -> Reach:

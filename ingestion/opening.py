@@ -47,7 +47,9 @@ def opener(at: Path | str, reach: Reach) -> Opener:
         return WebOpener(Web(trusting(at, reach)), at)
     from ingestion.stores import store_of
 
-    return StoreOpener(at, *store_of(at))
+    store, path = store_of(at)
+    store.invalidate_cache(path)  # of what this process saw there earlier
+    return StoreOpener(at, store, path)
 
 
 @dataclass(frozen=True)

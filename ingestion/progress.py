@@ -1,7 +1,7 @@
 """What a caller sees of a running ingestion."""
 
 import threading
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from indexer.ledger import Status
 
@@ -33,8 +33,9 @@ class Rates:
 class Report:
     """How it ended: `found == done + unchanged + skipped + failed`, all in files.
 
-    `failed_before` counts those of `unchanged` that failed in an earlier run. `points` were
-    written; `bytes` is the size of the files done; `seconds` is the time it took.
+    `failed_before` and `skipped_before` count those of `unchanged` that failed in an earlier run,
+    or were skipped. `points` were written; `bytes` is the size of the files done; `seconds` is the
+    time it took.
     """
 
     found: int = 0
@@ -43,6 +44,7 @@ class Report:
     skipped: int = 0
     failed: int = 0
     failed_before: int = 0
+    skipped_before: int = 0
     points: int = 0
     bytes: int = 0
     seconds: float = 0.0
@@ -120,6 +122,7 @@ class Listed:
     found: int
     unchanged: int
     failed_before: int
+    skipped_before: int
 
 
 @dataclass(frozen=True)
@@ -139,14 +142,17 @@ class Tally:
 
     def __init__(self) -> None:
         self._counts = dict.fromkeys(
-            ("found", "done", "unchanged", "skipped", "failed", "failed_before", "points", "bytes"),
+            (
+                *("found", "done", "unchanged", "skipped", "failed"),
+                *("failed_before", "skipped_before", "points", "bytes"),
+            ),
             0,
         )
 
     def add(self, news: News) -> FileEvent | None:
         """Count; returns the event worth telling."""
         if isinstance(news, Listed):
-            self._add(found=news.found, unchanged=news.unchanged, failed_before=news.failed_before)
+            self._add(**asdict(news))
             return None
         if news.touched:
             self._add(unchanged=1)

@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from itertools import chain
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 from urllib.parse import urlsplit
 
@@ -38,6 +39,26 @@ class SourceOptions:
     def needs(self) -> frozenset[Modality]:
         """The towers that media take, and their captions if these are wanted."""
         return IMAGES | TEXTS if self.texts else IMAGES
+
+    def wants(self, below: str) -> bool:
+        """Whether the globs let through what lies there below a source.
+
+        What excludes a folder excludes all that lies in it.
+        """
+        if self.include and not fits(below, self.include):
+            return False
+        folders = map(str, PurePosixPath(below).parents[:-1])
+        return not any(fits(one, self.exclude) for one in (below, *folders))
+
+    def complaint(self, nothing: str) -> str:
+        """`nothing`, and that globs may be why."""
+        return f"{nothing} that the globs let through" if self.include or self.exclude else nothing
+
+
+def fits(path: str, globs: tuple[str, ...]) -> bool:
+    """Whether the path or its last part is like one of the globs, whatever the case."""
+    name, path = PurePosixPath(path).name.lower(), path.lower()
+    return any(fnmatchcase(name, glob) or fnmatchcase(path, glob) for glob in map(str.lower, globs))
 
 
 class Source(Protocol):

@@ -1,18 +1,17 @@
 """Object stores, through fsspec: s3://, gs://, memory:// and whatever else is installed."""
 
 import posixpath
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import IO, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from ingestion.errors import IngestError, MediaError, PathNotFound
 from ingestion.items import Item, Stamp, scheme_of
-from ingestion.sources import SourceOptions, not_empty
+from ingestion.sources import SourceOptions, fits, not_empty
 
 TIMES = ("LastModified", "mtime", "last_modified", "updated", "created")
 CHUNK = 1 << 20  # bytes
@@ -26,42 +25,69 @@ class Bucket:
         """Raises `PathNotFound`, or `IngestError` for a store that cannot be reached."""
         self._options = options
         self._store, self._path = store_of(url)
-        self.uri = _uri(self._store, self._path)
+        self.uri = uri_of(self._store, self._path)
         self.needs = options.needs
         self.root: Path | None = None
+        self._unlisted: list[str] = []
         with _reasons(url):
+            self._store.invalidate_cache()  # of what this process listed earlier
             if not self._store.exists(self._path):
                 raise PathNotFound(f"{url} does not exist")
 
     def __iter__(self) -> Iterator[Item]:
-        return not_empty(self._items(), lambda: f"{self.uri} holds no object that is wanted")
+        complaint = self._options.complaint(f"{self.uri} holds no object")
+        return not_empty(self._items(), lambda: complaint)
 
     def is_gone(self, asset: str) -> bool:
-        """What globs leave out is not gone."""
-        path = asset.removeprefix(self.uri).lstrip("/")
-        return self._wants(path)
+        """What globs leave out is not gone, nor what lies where nothing could be listed."""
+        is_hidden = any(asset.startswith(f"{folder}/") for folder in self._unlisted)
+        return not is_hidden and self._wants(unquote(asset.removeprefix(self.uri)).lstrip("/"))
 
     def _items(self) -> Iterator[Item]:
+        self._unlisted = []
         with _reasons(self.uri):
             if self._store.isfile(self._path):
                 yield self._item(self._path, self._store.info(self._path))
-                return
-            for _, _, files in self._store.walk(self._path, detail=True):
-                for _, info in sorted(files.items()):
-                    below = info["name"].removeprefix(self._path).lstrip("/")
-                    if self._wants(below):
-                        yield self._item(info["name"], info)
+            else:
+                yield from self._below(self._path, self._listed(self._path))
+
+    def _below(self, folder: str, entries: Sequence[Mapping[str, Any]]) -> Iterator[Item]:
+        """What lies in a folder, then what lies in those in it; one that cannot be listed fails."""
+        for info in entries:
+            if info["type"] != "directory" and self._wants(self._relative(info)):
+                yield self._item(info["name"], info)
+        for info in entries:
+            path = info["name"].rstrip("/")
+            if info["type"] != "directory" or path == folder or self._is_left(info):
+                continue
+            try:
+                inner = self._listed(path)
+            except Exception as error:  # noqa: BLE001 - each store has errors of its own
+                fault = f"a folder that cannot be read: {error or type(error).__name__}"
+                self._unlisted.append(uri_of(self._store, path))
+                yield Item(self._unlisted[-1], source=self.uri, fault=fault)
+            else:
+                yield from self._below(path, inner)
+
+    def _listed(self, folder: str) -> list[Mapping[str, Any]]:
+        found = self._store.ls(folder, detail=True)
+        return sorted(found, key=lambda info: str(info["name"]))
+
+    def _relative(self, info: Mapping[str, Any]) -> str:
+        return str(info["name"]).removeprefix(self._path).strip("/")
 
     def _item(self, path: str, info: Mapping[str, Any]) -> Item:
         found = StoredFile(self._store, path, stamp_of(info))
-        return Item(_uri(self._store, path), found, source=self.uri)
+        return Item(uri_of(self._store, path), found, source=self.uri)
 
     def _wants(self, below: str) -> bool:
-        if posixpath.basename(below).startswith("."):
-            return False
-        if _fits(below, self._options.exclude):
-            return False
-        return not self._options.include or _fits(below, self._options.include)
+        is_hidden = any(part.startswith(".") for part in below.split("/"))
+        return not is_hidden and self._options.wants(below)
+
+    def _is_left(self, info: Mapping[str, Any]) -> bool:
+        """Whether a folder is not entered."""
+        below = self._relative(info)
+        return posixpath.basename(below).startswith(".") or fits(below, self._options.exclude)
 
 
 @dataclass(frozen=True)
@@ -124,7 +150,7 @@ def _reasons(url: str) -> Iterator[None]:
         raise IngestError(f"{url} cannot be read: {error or type(error).__name__}") from error
 
 
-def _uri(store: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
+def uri_of(store: Any, path: str) -> str:  # noqa: ANN401 - fsspec has no types
     """The URL of a path, percent-encoded."""
     scheme, _, rest = store.unstrip_protocol(path).partition("://")
     return f"{scheme}://{quote(rest, safe='/:@')}".rstrip("/")
@@ -137,8 +163,3 @@ def stamp_of(info: Mapping[str, Any]) -> Stamp:
         found = datetime.fromisoformat(found)
     seconds = found.timestamp() if isinstance(found, datetime) else float(found)
     return Stamp(int(info.get("size") or 0), int(seconds * 1e9))
-
-
-def _fits(path: str, globs: tuple[str, ...]) -> bool:
-    name = posixpath.basename(path)
-    return any(fnmatchcase(text.lower(), glob.lower()) for glob in globs for text in (path, name))

@@ -149,7 +149,7 @@ def _named(name: str) -> str:
 
 
 def _code(report: "Report", points: "Reconciled") -> int:
-    if report.done + report.unchanged == 0:
+    if report.done + report.unchanged == report.failed_before + report.skipped_before:
         return NOTHING
     if points.is_short:
         return POINTS_LOST

@@ -118,7 +118,9 @@ def _table(found: Iterable["JobRecord"]) -> Table:
     table = Table(box=None, pad_edge=False)
     for name in ("job", "found", "done", "failed"):
         table.add_column(name, justify="right")
-    for name in ("state", "begun", "took", "into", "sources"):
+    for name in ("state", "begun", "took"):
+        table.add_column(name, no_wrap=True)
+    for name in ("into", "sources"):
         table.add_column(name, overflow="fold")
     for job in found:
         counts = [str(job.counts.get(name, "")) for name in ("found", "done", "failed")]

@@ -219,3 +219,21 @@ def test_what_is_no_shard_is_told(tmp_path: Path) -> None:
     save_tar(tmp_path / "empty.tar", [])
     with pytest.raises(NothingFound, match=r"empty\.tar holds no file"):
         listed(tmp_path / "empty.tar")
+
+
+def test_globs_choose_among_the_members(shard: Path) -> None:
+    def names(include: tuple[str, ...] = (), exclude: tuple[str, ...] = ()) -> list[str]:
+        source = open_source(str(shard), SourceOptions(include, exclude, texts=True))
+        return [item.asset.rpartition("!/")[2] for item in source]
+
+    assert "cat/0001.jpg" in names(include=("*.jpg",))
+    assert all(name.endswith(".jpg") for name in names(include=("*.jpg",)))
+    assert not any(name.startswith("cat/") for name in names(exclude=("cat",)))
+    source = open_source(str(shard), SourceOptions(exclude=("cat",)))
+    list(source)
+    assert [source.is_gone(f"{source.uri}/{name}") for name in ("cat/0.jpg", "0.jpg")] == [
+        False,
+        True,
+    ]
+    with pytest.raises(NothingFound, match="that the globs let through"):
+        iter(open_source(str(shard), SourceOptions(include=("*.nope",))))

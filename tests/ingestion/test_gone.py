@@ -1,8 +1,8 @@
 from contextlib import closing
 from pathlib import Path
 
-from indexer import LedgerRow, LocalStore, Schema
-from ingestion import Seen, SourceOptions, open_source, vanished
+from indexer import LedgerRow, LocalCollection, LocalStore, Schema
+from ingestion import Seen, Source, SourceOptions, open_source, vanished
 
 
 def test_a_file_in_a_place_that_cannot_be_looked_at_is_not_gone(tmp_path: Path) -> None:
@@ -30,3 +30,37 @@ def test_of_very_many_those_are_gone_that_a_source_had_and_lists_no_more(tmp_pat
         collection.ledger.record([*ours, *others])
         gone = [row.asset for row in vanished(collection.ledger, [source], seen)]
     assert gone == [ours[number].asset for number in sorted(lost)]
+
+
+def test_what_lay_on_a_disk_that_goes_away_meanwhile_is_not_gone(
+    tmp_path: Path, collection: LocalCollection
+) -> None:
+    disk = tmp_path / "disk"
+    for name in ("a/1.jpg", "b/2.jpg", "c/d/3.jpg"):
+        (disk / name).parent.mkdir(parents=True)
+        (disk / name).touch()
+    source = open_source(str(disk), SourceOptions())
+    record(collection, source)
+    items, seen = iter(source), Seen()
+    seen.add(next(items).asset)
+    disk.rename(tmp_path / "away")
+    for item in items:
+        seen.add(item.asset)
+    assert [*vanished(collection.ledger, [source], seen)] == []
+    disk.mkdir()
+    (disk / "a").mkdir()
+    (disk / "a" / "1.jpg").touch()
+    assert len([*vanished(collection.ledger, [source], listed(source))]) == 2
+
+
+def record(collection: LocalCollection, source: Source) -> None:
+    """Say in the ledger that all of a source was ingested."""
+    rows = [LedgerRow(item.asset, "done", points=1, source=source.uri) for item in source]
+    collection.ledger.record(rows)
+
+
+def listed(source: Source) -> Seen:
+    seen = Seen()
+    for item in source:
+        seen.add(item.asset)
+    return seen

@@ -287,12 +287,9 @@ def test_what_the_manifest_drops_is_gone(folder: Path, collection: LocalCollecti
     path = save_csv(folder / "m.csv", [["path"], ["a/00000.jpg"], ["a/00001.jpg"], ["nowhere.jpg"]])
     ingested(opened(path), collection)
     save_csv(path, [["path"], ["a/00001.jpg"]])
-    source, seen = opened(path), Seen()
-    for item in source:
-        seen.add(item.asset)
-    gone = list(vanished(collection.ledger, [source], seen))
-    assert [Path(row.asset).name for row in gone] == ["00000.jpg", "nowhere.jpg"]
-    assert forget(collection, (row.asset for row in gone)) == 2
+    assert gone_from(path, collection) == ["00000.jpg", "nowhere.jpg"]
+    gone = [(folder / name).as_uri() for name in ("a/00000.jpg", "nowhere.jpg")]
+    assert forget(collection, gone) == 2
     assert [Path(row.asset).name for row in collection.ledger.rows()] == ["00001.jpg"]
     assert collection.count() == 1
 
@@ -319,3 +316,56 @@ def test_a_manifest_of_texts_needs_no_image_tower(
     save_csv(path, [["id", "text"], ["1", "blue"]])
     assert ingested(opened(path), collection)[0].done == 1
     assert payloads(collection)[asset, "text"]["text"] == "blue"
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        ["a/00001.jpg", "x", "too many"],
+        ["https://example.com/1.jpg", "x"],
+        ["a/00001.jpg", "one"],
+    ],
+    ids=["ragged", "not to be fetched", "an id twice"],
+)
+def test_nothing_is_gone_where_a_row_is_bad(
+    bad: list[str], folder: Path, collection: LocalCollection
+) -> None:
+    rows = [["path", "id"], ["a/00000.jpg", "one"], ["a/00001.jpg", "two"]]
+    path = save_csv(folder / "m.csv", rows)
+    ingested(opened(path), collection)
+    save_csv(path, [*rows[:2], bad])
+    assert gone_from(path, collection) == []
+    save_csv(path, [*rows[:2], ["a/00000.jpg", "three"]])  # which leaves no doubt what it is of
+    assert gone_from(path, collection) == ["00001.jpg"]
+
+
+def test_nothing_is_gone_where_the_manifest_is_cut_short(
+    folder: Path, collection: LocalCollection
+) -> None:
+    rows = b"".join(b"a/%05d.jpg,%d\n" % (number, number) for number in range(5))
+    path = folder / "m.csv.gz"
+    path.write_bytes(gzip.compress(b"path,id\n" + rows))
+    ingested(opened(path), collection)
+    path.write_bytes(path.read_bytes()[:-14])
+    assert gone_from(path, collection) == []
+
+
+def test_globs_choose_among_the_files_of_a_manifest(
+    folder: Path, collection: LocalCollection
+) -> None:
+    path = folder / "m.jsonl"
+    path.write_text("".join(f'{{"path": "a/0000{n}.jpg"}}\n' for n in range(3)))
+    ingested(opened(path), collection)
+    source = open_source(str(path), SourceOptions(exclude=("*1.jpg",)))
+    assert [Path(item.asset).name for item in source] == ["00000.jpg", "00002.jpg"]
+    assert not source.is_gone((folder / "a/00001.jpg").as_uri())
+    with pytest.raises(NothingFound, match="that the globs let through"):
+        iter(open_source(str(path), SourceOptions(include=("*.png",))))
+
+
+def gone_from(path: Path, collection: LocalCollection) -> list[str]:
+    """The names of what a manifest had once and has no more."""
+    source, seen = opened(path), Seen()
+    for item in source:
+        seen.add(item.asset)
+    return [Path(row.asset).name for row in vanished(collection.ledger, [source], seen)]

@@ -313,3 +313,14 @@ def test_points_from_elsewhere_are_no_loss(run: Run, photos: Path, tmp_path: Pat
     ran = run("ingest", photos)
     assert ran.code == 0
     assert "the rest added directly" in ran.out
+
+
+@pytest.mark.parametrize(("name", "data"), [("notes.txt", b"words"), ("bad.jpg", b"words")])
+def test_a_rerun_over_nothing_that_is_searchable_is_an_error_too(
+    run: Run, tmp_path: Path, name: str, data: bytes
+) -> None:
+    (tmp_path / "none").mkdir()
+    (tmp_path / "none" / name).write_bytes(data)
+    assert [run("ingest", "none").code for _ in range(3)] == [1, 1, 1]
+    (tmp_path / "none" / "red.jpg").write_bytes(encoded(plain("red")))
+    assert run("ingest", "none").code == run("ingest", "none").code in (0, 3)
