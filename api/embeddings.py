@@ -69,15 +69,17 @@ class EmbeddingsRequest(BaseModel):
     """OpenAI's, and `vector` and `normalize` beside it."""
 
     input: Inputs = Field(examples=[["a red bicycle", {"text": "ein Hund"}]])
-    model: str | None = Field(None, description="The encoder's name, as `/v1/models` has it.")
+    model: str | None = Field(None, description="The encoder's name, listed by `/v1/models`.")
     encoding_format: Literal["float", "base64"] = "float"
-    dimensions: int | None = Field(None, ge=1, description="The vector's own; none is shortened.")
-    user: str | None = None
-    vector: str | None = Field(None, description="The vector name, where the encoder has several.")
-    vectors: list[str] = Field(
-        [], max_length=8, description="Vector names, all of which each item then has in `vectors`."
+    dimensions: int | None = Field(
+        None, ge=1, description="Must be the vector's own dimension; vectors cannot be shortened."
     )
-    normalize: bool = Field(True, description="Unit vectors; false for pooling pictures.")
+    user: str | None = None
+    vector: str | None = Field(None, description="Vector name, if the encoder has several.")
+    vectors: list[str] = Field(
+        [], max_length=8, description="Vector names to return in each item's `vectors`."
+    )
+    normalize: bool = Field(True, description="Return unit vectors; false to pool pictures.")
 
 
 class RerankRequest(BaseModel):

@@ -40,7 +40,7 @@ class Problem(BaseModel):
     type: str = Field(description="`urn:polylens:` and a stable name for programs.")
     title: str
     status: int
-    detail: str = Field(description="What happened, and what to do, for people.")
+    detail: str = Field(description="What happened and what to do, for people.")
     request_id: str = Field(description="The X-Request-ID of this answer, as in the service's log.")
     errors: list[FieldError] = []
 

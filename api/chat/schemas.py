@@ -63,7 +63,7 @@ class ChatRequest(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     messages: list[ChatMessage] = Field(min_length=1, max_length=MAX_MESSAGES)
-    model: str | None = Field(None, description="As `/v1/models` names it; there is one.")
+    model: str | None = Field(None, description="The name listed by `/v1/models`; there is one.")
     stream: bool = False
     stream_options: StreamOptions | None = None
     max_tokens: int | None = Field(None, ge=1, le=32_768)
@@ -75,7 +75,9 @@ class ChatRequest(BaseModel):
     collection: str | None = Field(
         None, description="Search this collection for the question first; answer from its hits."
     )
-    hits: int = Field(4, ge=1, le=16, description="How many hits of `collection` are shown.")
+    hits: int = Field(
+        4, ge=1, le=16, description="Number of hits of `collection` to show to the model."
+    )
     points: list[UUID] = Field(
         [], max_length=16, description="Show these points of `collection` instead of searching it."
     )

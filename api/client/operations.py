@@ -68,7 +68,7 @@ def create_collection(name: str) -> Call[CollectionDetail]:
 
 
 def collection(name: str) -> Call[CollectionDetail]:
-    """What a collection holds."""
+    """Describe a collection."""
     return Call("GET", "/v1/collections/{name}", model(CollectionDetail), {"name": name})
 
 
@@ -78,7 +78,7 @@ def delete_collection(name: str) -> Call[None]:
 
 
 def fields(collection: str, kinds: Sequence[str] = ()) -> Call[FieldList]:
-    """Which payload fields there are to filter on, and what they hold."""
+    """List the payload fields that you can filter on, and their values."""
     path, params = "/v1/collections/{name}/fields", {"kind": list(kinds)}
     return Call("GET", path, model(FieldList), {"name": collection}, params)
 
@@ -114,7 +114,7 @@ def put(
     file: Path,
     payload: Mapping[str, Any] | None = None,
 ) -> Call[UploadItem]:
-    """Make an image or a video the content of an id of your own, in place of what it had.
+    """Store an image or a video under your own id, replacing what it had.
 
     `payload` is yours, to filter on.
     """
@@ -132,13 +132,13 @@ def assets(
 
 
 def asset(collection: str, id: str) -> Call[AssetOut]:  # noqa: A002
-    """What ingestion did with the file of an id of your own."""
+    """Show what ingestion did with the file of your own id."""
     names = {"name": collection, "id": id}
     return Call("GET", _ASSET, model(AssetOut), names)
 
 
 def delete_asset(collection: str, id: str) -> Call[None]:  # noqa: A002
-    """Forget the file of an id of your own, with all its points."""
+    """Remove the file of your own id and all its points."""
     names = {"name": collection, "id": id}
     return Call("DELETE", _ASSET, nothing, names, once=True)
 
@@ -237,7 +237,7 @@ def jobs(
 
 
 def job(job: int) -> Call[JobOut]:
-    """How far a job is."""
+    """Show a job and its progress."""
     return Call("GET", "/v1/jobs/{job}", model(JobOut), {"job": job})
 
 

@@ -17,7 +17,7 @@ from api.schemas.status import ServiceStatus
 
 
 def index(collection: str) -> Call[IndexReport]:
-    """What a collection costs, how it is indexed, and what its scores were fitted to mean."""
+    """Show the disk use, the index and the calibration of a collection."""
     path = "/v1/collections/{name}/index"
     return Call("GET", path, model(IndexReport), {"name": collection})
 
@@ -68,7 +68,7 @@ def compact(collection: str) -> Call[Compaction]:
 
 
 def verify(collection: str) -> Call[Verification]:
-    """Read all of a collection and compare checksums."""
+    """Read a whole collection and compare checksums."""
     path = "/v1/collections/{name}/verify"
     return Call("POST", path, model(Verification), {"name": collection}, slow=True)
 
@@ -107,7 +107,7 @@ def delete_snapshot(snapshot: str) -> Call[None]:
 
 
 def restore(snapshot: str, name: str | None = None) -> Call[CollectionDetail]:
-    """Make a collection of a snapshot, under the name it had or another."""
+    """Create a collection from a snapshot, under its old name or another."""
     path, names, body = "/v1/snapshots/{snapshot}/restore", {"snapshot": snapshot}, {"name": name}
     return Call("POST", path, model(CollectionDetail), names, json=body, slow=True, once=True)
 
@@ -129,7 +129,7 @@ def exports() -> Call[ExportList]:
 
 
 def export(export: str) -> Call[Export]:
-    """What an export holds."""
+    """Describe an export."""
     return Call("GET", "/v1/exports/{export}", model(Export), {"export": export})
 
 
@@ -156,7 +156,7 @@ def import_export(
 
 
 def alive() -> Call[Health]:
-    """Whether the process answers."""
+    """Whether the process is alive."""
     return Call("GET", "/livez", model(Health))
 
 

@@ -12,7 +12,7 @@ router = APIRouter(prefix="/v1/aliases", tags=["aliases"])
 
 @router.get("")
 async def list_aliases(service: ServiceDep) -> AliasList:
-    """All aliases and the collections they name."""
+    """List all aliases and their collections."""
     found = await service.queries(service.installation.store.aliases)
     return AliasList(aliases=[Alias(alias=k, collection=v) for k, v in found.items()])
 
@@ -25,7 +25,7 @@ async def get_alias(alias: str, service: ServiceDep) -> Alias:
 
 @router.put("/{alias}", dependencies=[requires("admin")])
 async def set_alias(alias: str, target: AliasTarget, service: ServiceDep) -> Alias:
-    """Make an alias, or have it name another collection from one request to the next."""
+    """Create an alias, or move it to another collection in one step."""
     store = service.installation.store
     await service.writes(store.set_alias, alias, target.collection)
     return Alias(alias=alias, collection=target.collection)

@@ -57,7 +57,7 @@ LATER: dict[int | str, dict[str, Any]] = {
 async def upload_assets(
     name: str, request: Request, service: ServiceDep, response: Response
 ) -> UploadReport:
-    """Add images and videos to a collection as a form of files, or texts as JSON.
+    """Add images and videos to a collection as a multipart form, or texts as JSON.
 
     Each has its own outcome: one that cannot be used fails alone. Videos, and more than a few
     files, are indexed by a job: its events tell the rest.
@@ -82,10 +82,10 @@ async def list_assets(
     name: str,
     service: ServiceDep,
     status: Annotated[Status | None, Query(description="Only these.")] = None,
-    after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> AssetPage:
-    """What ingestion did with each file, in the order of their URIs."""
+    """List what ingestion did with each file, ordered by URI."""
     return await service.queries(lambda: _page(service.open(name), status, after, limit))
 
 
@@ -105,7 +105,7 @@ async def put_asset(
         str | None, Query(max_length=16_384, description="A JSON object of your own, to filter on.")
     ] = None,
 ) -> UploadItem:
-    """Make an image or a video the content of an id of your own, in place of what it had.
+    """Store an image or a video under your own id, replacing what it had.
 
     The body is the file itself. The same again changes nothing; a file that cannot be used neither.
     """
@@ -121,14 +121,14 @@ async def put_asset(
 
 @router.get("/{id}")
 async def get_asset(name: str, id: AssetId, service: ServiceDep) -> AssetOut:  # noqa: A002
-    """What ingestion did with the file of an id of your own."""
+    """Show what ingestion did with the file of your own id."""
     row = await service.queries(lambda: edits.find_asset(service.open(name), f"id:{id}"))
     return AssetOut.model_validate(row, from_attributes=True)
 
 
 @router.delete("/{id}", status_code=204, dependencies=[requires("write")])
 async def delete_asset_by_id(name: str, id: AssetId, service: ServiceDep) -> None:  # noqa: A002
-    """Forget the file of an id of your own, with all its points."""
+    """Remove the file of your own id and all its points."""
     await service.writes(edits.delete_asset, service.installation, name, f"id:{id}")
 
 
@@ -138,7 +138,7 @@ async def delete_asset(
     service: ServiceDep,
     uri: Annotated[str, Query(min_length=1, max_length=8192, description="The asset's URI.")],
 ) -> None:
-    """Forget a file with all its points; the upload goes with its last collection."""
+    """Remove a file and all its points. An upload is deleted with its last collection."""
     await service.writes(edits.delete_asset, service.installation, name, uri)
 
 

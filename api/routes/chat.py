@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1", tags=["chat"])
 
 @router.get("/models")
 async def list_models(service: ServiceDep) -> ModelList:
-    """The encoder and the chat model that are set up here."""
+    """List the encoder and the chat model of this service."""
     encoder = service.installation.encoder_name
     models = [ModelInfo(id=encoder, kind="embedding")]
     if service.chat is not None:
@@ -33,7 +33,7 @@ async def list_models(service: ServiceDep) -> ModelList:
     "/chat/completions", response_class=JSONResponse, responses=refusals(404, 409, 410, 501, 502)
 )
 async def complete(request: ChatRequest, service: ServiceDep) -> Response:
-    """Answer a question about pictures, stored points, or what a collection holds.
+    """Answer a question about pictures, stored points, or a collection.
 
     With `collection`, the question is searched first and the answer carries `citations`.
     """

@@ -30,7 +30,7 @@ BODY = {
 
 @router.post("/classify", openapi_extra=BODY, responses=refusals(404, 409))
 async def classify_picture(request: Request, service: ServiceDep) -> ClassifyAnswer:
-    """Which labels fit a picture, or a stored point: by texts about them, or by a trained probe.
+    """Label a picture or a stored point, by class names (zero-shot) or a trained probe.
 
     As JSON with the picture in base64, or as a form with the picture as a file beside `query`.
     """

@@ -36,7 +36,7 @@ async def list_collections(service: ServiceDep) -> CollectionList:
 async def create_collection(
     new: NewCollection, service: ServiceDep, response: Response
 ) -> CollectionDetail:
-    """Make a collection for the installation's encoder."""
+    """Create a collection for the installation's encoder."""
     collection = await service.writes(service.installation.create, new.name)
     response.headers["Location"] = f"/v1/collections/{collection.name}"
     return await service.queries(detail, collection)
@@ -44,13 +44,13 @@ async def create_collection(
 
 @router.get("/{name}")
 async def describe_collection(name: str, service: ServiceDep) -> CollectionDetail:
-    """What a collection holds."""
+    """Describe a collection."""
     return await service.queries(lambda: detail(service.open(name)))
 
 
 @router.get("/{name}/fields")
 async def list_fields(name: str, service: ServiceDep, kind: Kinds = None) -> FieldList:
-    """Which payload fields there are to filter on, and what they hold.
+    """List the payload fields that you can filter on, and their values.
 
     Of a large collection a sample is looked at.
     """
@@ -59,13 +59,13 @@ async def list_fields(name: str, service: ServiceDep, kind: Kinds = None) -> Fie
 
 @router.get("/{name}/index")
 async def describe_index(name: str, service: ServiceDep) -> IndexReport:
-    """What a collection costs, how it is indexed, and what its scores were fitted to mean."""
+    """Show the disk use, the index and the calibration of a collection."""
     return await service.queries(lambda: indexes.report(service.installation, service.open(name)))
 
 
 @router.delete("/{name}", status_code=204, dependencies=[requires("admin")])
 async def delete_collection(name: str, service: ServiceDep) -> None:
-    """Remove a collection, its thumbnails, and uploads that no other collection has.
+    """Delete a collection, its thumbnails, and uploads that no other collection uses.
 
     Files that were ingested from folders stay where they are.
     """
@@ -102,7 +102,7 @@ def _info(collection: Collection) -> CollectionInfo:
 
 
 def detail(collection: Collection) -> CollectionDetail:
-    """What a collection holds."""
+    """Describe a collection."""
     kinds = {kind: collection.count(_of_kind(kind)) for kind in get_args(Kind)}
     return CollectionDetail(**_info(collection).model_dump(), kinds=kinds)
 

@@ -15,20 +15,20 @@ router = APIRouter(tags=["embeddings"])
 
 @router.post("/v1/embeddings", responses=refusals(404))
 async def create_embeddings(request: EmbeddingsRequest, service: ServiceDep) -> dict[str, Any]:
-    """Vectors of texts and pictures, by the encoder of this installation."""
+    """Embed texts and pictures with the encoder of this installation."""
     return await service.queries(embed, service, request)
 
 
 @router.get("/v1/encoder")
 async def describe_encoder(service: ServiceDep) -> EncoderOut:
-    """The encoder of this installation; others use it by this server's URL."""
+    """Describe the encoder of this installation; others can use it by this server's URL."""
     return await service.queries(describe, service)
 
 
 @router.post("/v1/rerank", responses=refusals(404))
 @router.post("/v2/rerank", responses=refusals(404))
 async def rerank_documents(request: RerankRequest, service: ServiceDep) -> dict[str, Any]:
-    """Texts and pictures in the order of their relevance to a query, scores from 0 to 1."""
+    """Rank texts and pictures by relevance to a query, with scores from 0 to 1."""
     results = await service.queries(rerank, service, request)
     meta = {"api_version": {"version": "2"}, "billed_units": {"search_units": 0}}
     return {"id": str(uuid.uuid4()), "results": results, "meta": meta}

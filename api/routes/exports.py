@@ -27,7 +27,7 @@ PARQUET = {"content": {TYPE: {}}, "description": "The file."}
 
 @router.post("/v1/collections/{name}/exports", status_code=201)
 async def create_export(name: str, service: ServiceDep, response: Response) -> Export:
-    """Write a collection as Parquet files, vectors and all; searches and writes go on meanwhile."""
+    """Export a collection, including vectors, as Parquet; searches and writes continue."""
     made = await service.maintenance(_create, service, name)
     response.headers["Location"] = f"/v1/exports/{made.name}"
     return made
@@ -35,7 +35,7 @@ async def create_export(name: str, service: ServiceDep, response: Response) -> E
 
 @router.post("/v1/exports", status_code=201, openapi_extra=BODY)
 async def upload_export(request: Request, service: ServiceDep, response: Response) -> Export:
-    """Keep an export of another installation, sent as its two files."""
+    """Upload an export of another installation, as its two files."""
     limits, folder = service.upload_limits, service.incoming
     async with received(request, folder, limits, service.writes) as uploads:
         path = await service.writes(exports.keep, service.installation.exports, uploads)
@@ -45,13 +45,13 @@ async def upload_export(request: Request, service: ServiceDep, response: Respons
 
 @router.get("/v1/exports")
 async def list_exports(service: ServiceDep) -> ExportList:
-    """The exports there are, of whichever collection."""
+    """List the exports of all collections."""
     return await service.queries(_list, service)
 
 
 @router.get("/v1/exports/{export}")
 async def describe_export(export: str, service: ServiceDep) -> Export:
-    """What an export holds."""
+    """Describe an export."""
     return await service.queries(lambda: exports.told(_find(service, export)))
 
 
@@ -63,7 +63,7 @@ async def describe_export(export: str, service: ServiceDep) -> Export:
 async def download_export(
     export: str, file: Literal["points.parquet", "ledger.parquet"], service: ServiceDep
 ) -> Response:
-    """One of its files."""
+    """Download one file of an export."""
     folder = await service.queries(_find, service, export)
     return FileResponse(folder / file, media_type=TYPE, filename=file)
 
@@ -77,9 +77,9 @@ async def delete_export(export: str, service: ServiceDep) -> None:
 
 @router.post("/v1/collections/{name}/import")
 async def import_export(name: str, wanted: ImportRequest, service: ServiceDep) -> Import:
-    """Make the collection of an export, or add it to one of the same encoder.
+    """Create a collection from an export, or add the export to one of the same encoder.
 
-    Points whose id is there are replaced, so that it can be repeated.
+    Points with the same id are replaced, so it can be repeated.
     """
     return await service.maintenance(_import, service, name, wanted)
 

@@ -15,13 +15,13 @@ router = APIRouter(tags=["health"])
 
 @router.get("/livez")
 async def alive() -> Health:
-    """Whether the process answers."""
+    """Whether the process is alive."""
     return Health(status="alive")
 
 
 @router.get("/readyz", responses=refusals(503))
 async def ready(service: ServiceDep) -> Readiness:
-    """Whether the model is loaded, and which auxiliary ones are."""
+    """Whether the model is loaded, and which auxiliary models are."""
     if service.draining:
         raise Refusal(503, "draining", "this process is shutting down", {"Retry-After": "5"})
     if not service.ready:
@@ -33,7 +33,7 @@ async def ready(service: ServiceDep) -> Readiness:
 
 @router.get("/v1/status")
 async def show_status(service: ServiceDep) -> ServiceStatus:
-    """How the service stands, for people: queues, collections and their indexes, device, disk."""
+    """Show the status, for people: queues, collections and their indexes, device, disk."""
     return await service.queries(status, service)
 
 
@@ -43,6 +43,6 @@ async def show_status(service: ServiceDep) -> ServiceStatus:
     responses={200: {"content": {"text/plain": {}}, "description": "Prometheus' text format."}},
 )
 async def metrics(service: ServiceDep) -> Response:
-    """Counters, histograms of each stage, and gauges, in Prometheus' text format."""
+    """Counters, gauges and a histogram per stage, in Prometheus' text format."""
     measured = await service.queries(gauges, service)
     return Response(service.metrics.export(measured), media_type=TYPE)

@@ -38,9 +38,9 @@ JobDep = Annotated[JobRecord, Depends(_job)]
     dependencies=[requires("write")],
 )
 async def submit_job(name: str, request: JobRequest, service: ServiceDep) -> Response:
-    """Ingest folders and files of the server, or URLs; repeat it whenever they have changed.
+    """Ingest folders and files of the server, or URLs; repeat it whenever they change.
 
-    Only what lies inside the allowed folders, or at allowed hosts. Does only what is new.
+    Sources must be in allowed folders or on allowed hosts. Processes only what is new.
     """
     if request.dry_run:
         plan = await service.planning(service.jobs.plan, name, request)
@@ -55,17 +55,17 @@ async def list_jobs(
     service: ServiceDep,
     collection: Annotated[str | None, Query(description="Only into this one.")] = None,
     before: Annotated[
-        int | None, Query(ge=1, le=LARGEST, description="`next` of the page before.")
+        int | None, Query(ge=1, le=LARGEST, description="`next` of the previous page.")
     ] = None,
     limit: Annotated[int, Query(ge=1, le=250)] = 50,
 ) -> JobList:
-    """All jobs, those of the command line too, the newest first."""
+    """List all jobs, including those of the command line, newest first."""
     return await service.queries(service.jobs.page, collection, before, limit)
 
 
 @router.get("/v1/jobs/{job}")
 async def describe_job(job: JobDep) -> JobOut:
-    """How far a job is."""
+    """Show a job and its progress."""
     return told(job)
 
 
@@ -79,7 +79,7 @@ async def follow_job(
     service: ServiceDep,
     last_event_id: Annotated[str | None, Header(max_length=64)] = None,
 ) -> Response:
-    """Server-sent events: `progress` whenever a job got further, and `end` at its end.
+    """Server-sent events: `progress` whenever the job advances, and `end` when it ends.
 
     The data is a job, as it stands. Whoever connects again gets its present state.
     """
@@ -89,7 +89,7 @@ async def follow_job(
 
 @router.post("/v1/jobs/{job}/cancel", dependencies=[requires("write")])
 async def cancel_job(job: JobId, service: ServiceDep) -> JobOut:
-    """End a job; what it did is kept. It stops within about a second, between two files."""
+    """Cancel a job; finished work is kept. It stops within about a second, between two files."""
     return await service.queries(service.jobs.cancel, job)
 
 
@@ -103,10 +103,10 @@ async def list_failures(
     request: Request,
     service: ServiceDep,
     status: Annotated[Literal["failed", "skipped"], Query()] = "failed",
-    after: Annotated[str | None, Query(description="`next` of the page before.")] = None,
+    after: Annotated[str | None, Query(description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> FailurePage | Response:
-    """What of its sources could not be used and was not mended since.
+    """List files of its sources that failed and still fail.
 
     As JSON, CSV or JSON lines, as `Accept` says; `Link` then has the address of the next page.
     """

@@ -25,13 +25,13 @@ router = APIRouter(
 
 @router.post("/build")
 async def build_index(name: str, service: ServiceDep) -> IndexReport:
-    """Build the approximate index of all vectors now, which otherwise happens by and by."""
+    """Build the approximate index of all vectors now instead of in the background."""
     return await service.maintenance(_build, service, name)
 
 
 @router.post("/calibrate")
 async def calibrate_collection(name: str, service: ServiceDep) -> Relevance:
-    """Learn what scores mean here, from texts that no picture answers; again when it has grown."""
+    """Calibrate relevance for this collection; repeat when it has grown a lot."""
     return await service.maintenance(
         lambda: indexes.calibrate(service.installation, service.open(name))
     )
@@ -39,13 +39,13 @@ async def calibrate_collection(name: str, service: ServiceDep) -> Relevance:
 
 @router.post("/compact")
 async def compact_collection(name: str, service: ServiceDep) -> Compaction:
-    """Give back the disk space of what was deleted or replaced; searches and writes go on."""
+    """Free the disk space of deleted and replaced points; searches and writes continue."""
     return await service.maintenance(_compact, service, name)
 
 
 @router.post("/verify")
 async def verify_collection(name: str, service: ServiceDep) -> Verification:
-    """Read all of a collection and compare checksums."""
+    """Read a whole collection and compare checksums."""
     return await service.maintenance(_verify, service, name)
 
 
@@ -53,7 +53,7 @@ async def verify_collection(name: str, service: ServiceDep) -> Verification:
 async def migrate_collection(name: str, wanted: MigrationRequest, service: ServiceDep) -> Migration:
     """Copy a collection to a Qdrant server or another data folder, and compare the two.
 
-    Only to those of the setting `migrate_targets`. One that was interrupted goes on when repeated.
+    Only to targets in the setting `migrate_targets`. Repeat an interrupted copy to continue.
     """
     return await service.maintenance(_migrate, service, name, wanted)
 
@@ -62,7 +62,7 @@ async def migrate_collection(name: str, wanted: MigrationRequest, service: Servi
 async def backfill_collection(name: str, service: ServiceDep, response: Response) -> JobOut:
     """Read the originals again and add vectors that the service's encoder makes and points lack.
 
-    Payloads and the vectors that are there stay as they are.
+    Payloads and existing vectors stay as they are.
     """
     job = await service.queries(_backfill, service, name)
     service.runner.wake()

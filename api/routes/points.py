@@ -46,10 +46,10 @@ async def list_points(
     name: str,
     service: ServiceDep,
     kind: Kinds = None,
-    after: Annotated[UUID | None, Query(description="`next` of the page before.")] = None,
+    after: Annotated[UUID | None, Query(description="`next` of the previous page.")] = None,
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> PointPage:
-    """Points in the order of their ids, a page at a time."""
+    """List points in id order, one page at a time."""
     return await service.queries(lambda: _page(service.open(name), kind, after, limit))
 
 
@@ -57,13 +57,13 @@ async def list_points(
 async def scroll_points(
     name: str, service: ServiceDep, asked: ScrollRequest | None = None
 ) -> PointPage:
-    """Points that match a filter, in the order of their ids, with their vectors if wanted."""
+    """List points that match a filter, in id order, optionally with their vectors."""
     return await service.queries(lambda: _scroll(service.open(name), asked or ScrollRequest()))
 
 
 @router.post("/count")
 async def count_points(name: str, service: ServiceDep, asked: CountRequest | None = None) -> Count:
-    """How many points match a filter, or how many there are."""
+    """Count the points that match a filter, or all points."""
     tree = asked.filter if asked else None
     found = await service.queries(lambda: service.open(name).count(tree))
     return Count(count=found)
@@ -71,7 +71,7 @@ async def count_points(name: str, service: ServiceDep, asked: CountRequest | Non
 
 @router.post("/delete", dependencies=[requires("write")])
 async def delete_points(name: str, which: PointSelection, service: ServiceDep) -> Count:
-    """Remove points. Their files stay done: to have them again, ingest with `force`."""
+    """Delete points. Their files still count as done: ingest with `force` to restore them."""
     found = await service.writes(lambda: edits.delete_points(service.open(name), which))
     return Count(count=found)
 
@@ -80,7 +80,7 @@ async def delete_points(name: str, which: PointSelection, service: ServiceDep) -
 async def patch_point(
     name: str, point: PointId, change: PayloadPatch, service: ServiceDep
 ) -> PointOut:
-    """Set and remove keys of a point's payload; those that ingestion wrote stay."""
+    """Set and remove keys of a point's payload; keys that ingestion wrote cannot be changed."""
     return _out(await service.writes(lambda: edits.patch(service.open(name), point, change)))
 
 
@@ -113,7 +113,7 @@ async def get_thumbnail(
 async def get_original(
     name: str, point: PointId, service: ServiceDep, request: Request
 ) -> Response:
-    """The file itself, in ranges if asked; 410 and the thumbnail where it changed or vanished."""
+    """The original file; supports ranges. 410 and the thumbnail if it has changed or is gone."""
     return await service.media(_original, service, name, point, request)
 
 

@@ -42,9 +42,9 @@ async def search_by_link(
 
 @router.post("", openapi_extra=BODY, response_model=SearchAnswer)
 async def search(name: str, request: Request, service: ServiceDep) -> Response:
-    """Search by weighted texts, pictures, stored points and vectors, together.
+    """Search by any combination of weighted texts, pictures, stored points and vectors.
 
-    As JSON, with pictures in base64; or as a form, with pictures as files beside `query`.
+    Send JSON with pictures in base64, or a form with pictures as files beside `query`.
     """
     asked, pictures = await read_search(request)
     return await service.queries(_answer, service, name, asked, pictures)

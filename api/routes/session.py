@@ -31,7 +31,7 @@ async def open_session(
 
 @router.get("")
 async def get_session(request: Request) -> SessionInfo:
-    """What the caller may do, so that a page offers no more than that."""
+    """Show what the caller may do, so that a page offers only that."""
     if request.state.caller is None:
         raise unknown_caller()
     return SessionInfo(scope=request.state.caller.scope)

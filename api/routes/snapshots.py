@@ -34,7 +34,7 @@ TAR = {"content": {"application/x-tar": {}}, "description": "The file."}
 
 @router.post("/v1/collections/{name}/snapshots", status_code=201)
 async def create_snapshot(name: str, service: ServiceDep, response: Response) -> Snapshot:
-    """Back a collection up; searches and writes go on meanwhile."""
+    """Back up a collection; searches and writes continue meanwhile."""
     made = await service.maintenance(_create, service, name)
     response.headers["Location"] = f"/v1/snapshots/{made.name}"
     return made
@@ -42,7 +42,7 @@ async def create_snapshot(name: str, service: ServiceDep, response: Response) ->
 
 @router.post("/v1/snapshots", status_code=201, openapi_extra=BODY)
 async def upload_snapshot(request: Request, service: ServiceDep, response: Response) -> Snapshot:
-    """Keep a snapshot of another installation, once all of it was compared with its checksums."""
+    """Upload a snapshot of another installation; it is accepted if its checksums match."""
     limits, folder = service.upload_limits, service.incoming
     async with received(request, folder, limits, service.writes) as uploads:
         kept = await service.maintenance(_keep, service.installation.snapshots, uploads)
@@ -52,7 +52,7 @@ async def upload_snapshot(request: Request, service: ServiceDep, response: Respo
 
 @router.get("/v1/snapshots")
 async def list_snapshots(service: ServiceDep) -> SnapshotList:
-    """The snapshots there are, of whichever collection."""
+    """List the snapshots of all collections."""
     return await service.queries(_list, service.installation.snapshots)
 
 
@@ -77,9 +77,9 @@ async def delete_snapshot(snapshot: str, service: ServiceDep) -> None:
 async def restore_snapshot(
     snapshot: str, service: ServiceDep, response: Response, wanted: RestoreRequest | None = None
 ) -> CollectionDetail:
-    """Make a collection of a snapshot, under the name it had or another.
+    """Create a collection from a snapshot, under its old name or another.
 
-    All of it is checked before the collection is there.
+    Everything is checked before the collection appears.
     """
     name = wanted.name if wanted else None
     made = await service.maintenance(_restore, service, snapshot, name)

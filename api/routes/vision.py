@@ -45,7 +45,7 @@ async def segment_picture(
         Query(description="All as JSON, or one picture: the class map (palette PNG), the overlay."),
     ] = "json",
 ) -> Any:  # noqa: ANN401 - a model or a picture
-    """Which class each pixel of a picture belongs to: a file, base64 in JSON, or a stored point."""
+    """Classify each pixel of a picture: a file, base64 in JSON, or a stored point."""
     asked = await read_picture(request, PictureRequest)
     found = await service.segmenting(segment, service, asked)
     if answer == "json":
@@ -55,6 +55,6 @@ async def segment_picture(
 
 @router.post("/caption", openapi_extra=BODY, responses=REFUSED)
 async def caption_picture(request: Request, service: ServiceDep) -> CaptionAnswer:
-    """A sentence about a picture, in English, by InternVL-G."""
+    """Describe a picture in an English sentence, with InternVL-G."""
     asked = await read_picture(request, PictureRequest)
     return await service.queries(caption, service, asked)

@@ -11,7 +11,7 @@ class Snapshot(BaseModel):
     """A backup of a collection; `created` in UTC."""
 
     name: str
-    collection: str = Field(description="The collection it was taken of.")
+    collection: str = Field(description="Collection it was taken from.")
     points: int
     bytes: int
     created: datetime
@@ -22,16 +22,16 @@ class SnapshotList(BaseModel):
 
 
 class RestoreRequest(Request):
-    name: str | None = Field(None, description="For the collection; the one it had by default.")
+    name: str | None = Field(None, description="Name of the collection; default: its old name.")
 
 
 class Export(BaseModel):
     """A collection as the two files `points.parquet` and `ledger.parquet`."""
 
     name: str
-    collection: str = Field(description="The collection it was made of.")
+    collection: str = Field(description="Collection it was made from.")
     points: int
-    assets: int = Field(description="Files of which it says what ingestion did with them.")
+    assets: int = Field(description="Files in its ledger.")
     bytes: int
 
 
@@ -59,5 +59,5 @@ class ImportRequest(Request):
 
 class Import(BaseModel):
     collection: str
-    points: int = Field(description="How many were in the export.")
+    points: int = Field(description="Points in the export.")
     assets: int

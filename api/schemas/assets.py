@@ -23,7 +23,9 @@ class AssetOut(BaseModel):
 
 class AssetPage(BaseModel):
     assets: list[AssetOut]
-    next: str | None = Field(description="Give it as `after` to go on; null at the end.")
+    next: str | None = Field(
+        description="Pass it as `after` to get the next page; null at the end."
+    )
 
 
 ID = r"^[A-Za-z0-9_.-]{1,128}$"
@@ -35,9 +37,11 @@ class TextItem(Request):
 
     text: str
     id: str | None = Field(
-        None, pattern=ID, description="Of your own: what is under it is replaced."
+        None, pattern=ID, description="Your own id; replaces what is stored under it."
     )
-    payload: Payload = Field({}, max_length=1_000, description="To filter on, and found with it.")
+    payload: Payload = Field(
+        {}, max_length=1_000, description="Metadata to filter on, returned with hits."
+    )
 
 
 def _whole(given: object) -> object:
@@ -52,12 +56,12 @@ class TextUpload(Request):
     texts: list[Text] = Field(
         min_length=1,
         max_length=256,
-        description="Each becomes a point; 64 kB at most. Without an id the words are it.",
+        description="Each becomes a point; at most 64 kB. Without an id, the words identify it.",
     )
 
 
 class UploadItem(BaseModel):
-    name: str = Field(description="Of the file, or how the text begins.")
+    name: str = Field(description="Name of the file, or the beginning of the text.")
     status: Literal["queued", "done", "unchanged", "skipped", "failed"]
     reason: str = ""
     asset: str | None = None
@@ -65,7 +69,5 @@ class UploadItem(BaseModel):
 
 
 class UploadReport(BaseModel):
-    items: list[UploadItem] = Field(
-        description="One for each file or text, in the order they came."
-    )
-    job: int | None = Field(None, description="The job that indexes those that are queued.")
+    items: list[UploadItem] = Field(description="One per file or text, in the order sent.")
+    job: int | None = Field(None, description="Job that indexes the queued files.")

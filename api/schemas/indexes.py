@@ -10,14 +10,14 @@ class SegmentStatus(BaseModel):
 
     kind: str
     rows: int
-    dead: int = Field(description="Of these, points that were deleted or replaced since.")
+    dead: int = Field(description="Rows of points deleted or replaced since.")
     bytes: int
-    usable: bool = Field(description="False for one that is damaged and will be built anew.")
+    usable: bool = Field(description="False for a damaged segment, which will be rebuilt.")
     text_queries: str = Field(
-        description="The texts it was measured with: `stored` in the collection, or `made` up."
+        description="Texts used to measure it: `stored` in the collection, or `made` (synthetic)."
     )
     recall: dict[str, float] = Field(
-        description="The share it was measured to find of so many nearest, at most effort."
+        description="Measured recall by number of neighbours, at maximum effort."
     )
 
 
@@ -26,7 +26,7 @@ class IndexStatus(BaseModel):
 
     vector: str
     rows: int
-    unsealed: int = Field(description="Rows in no segment, which every search looks at.")
+    unsealed: int = Field(description="Rows in no segment, which every search scans.")
     segments: list[SegmentStatus]
 
 
@@ -34,20 +34,20 @@ class DiskUsage(BaseModel):
     """Rows, and bytes on the disk, without segments."""
 
     points: int
-    dead: int = Field(description="Points that were deleted or replaced.")
+    dead: int = Field(description="Deleted or replaced points.")
     database: int
     vectors: int
-    dead_bytes: int = Field(description="Of the vectors: what compacting would give back.")
+    dead_bytes: int = Field(description="Vector bytes that compacting would free.")
 
 
 class Relevance(BaseModel):
     """What scores mean in a collection, as it was fitted."""
 
-    points: int = Field(description="How many there were then.")
-    texts: int = Field(description="With how many texts that no picture answers.")
+    points: int = Field(description="Number of points at that time.")
+    texts: int = Field(description="Number of background texts used.")
     fitted: datetime = Field(description="In UTC.")
     good: dict[str, float] = Field(
-        description="By vector name, the score from which on a hit is a good match."
+        description="By vector name, the score at which a hit becomes a good match."
     )
 
 
@@ -57,7 +57,7 @@ class IndexReport(BaseModel):
     collection: str
     points: int
     vectors: dict[str, int] = Field(description="Vector name to dimension.")
-    encoder: str = Field(description="The encoder that made its vectors.")
+    encoder: str = Field(description="Encoder of its vectors.")
     disk: DiskUsage | None
     index: list[IndexStatus]
-    relevance: Relevance | None = Field(description="Null where it was never calibrated.")
+    relevance: Relevance | None = Field(description="Null if never calibrated.")

@@ -9,24 +9,32 @@ from api.schemas.base import Request
 
 Glob = Annotated[str, Field(min_length=1, max_length=256)]
 OF_SETTINGS: Any = Field(
-    None, description="By default as the service is set; videos made by other options are redone."
+    None,
+    description="Default: the service's setting. Videos made with other options are processed "
+    "again.",
 )
 
 
 class JobOptions(Request):
-    include: list[Glob] = Field([], max_length=100, description="Only paths that match one.")
-    exclude: list[Glob] = Field([], max_length=100, description="No paths that match one.")
-    follow_symlinks: bool = Field(False, description="Also enter linked folders, inside the roots.")
-    texts: bool = Field(False, description="Make captions and text files searchable, too.")
-    retry_failed: bool = Field(False, description="Try what failed before again.")
-    reason: str = Field(
-        "", max_length=256, description="With retry_failed: only where the reason contains this."
+    include: list[Glob] = Field(
+        [], max_length=100, description="Only paths that match one of these globs."
     )
-    force: bool = Field(False, description="Do everything again.")
-    prune: bool = Field(False, description="Forget what is gone.")
+    exclude: list[Glob] = Field(
+        [], max_length=100, description="Skip paths that match one of these globs."
+    )
+    follow_symlinks: bool = Field(
+        False, description="Also follow links to folders inside the roots."
+    )
+    texts: bool = Field(False, description="Also make captions and text files searchable.")
+    retry_failed: bool = Field(False, description="Retry files that failed before.")
+    reason: str = Field(
+        "", max_length=256, description="With retry_failed: only files whose reason contains this."
+    )
+    force: bool = Field(False, description="Process everything again.")
+    prune: bool = Field(False, description="Remove files that no longer exist.")
     captions: bool = Field(
         False,
-        description="Then write a caption for each photo and moment that has none, by InternVL-G.",
+        description="Then caption every photo and moment that has no caption, with InternVL-G.",
     )
     video_frames: video.Frames | None = OF_SETTINGS
     video_segment_seconds: video.SegmentSeconds | None = OF_SETTINGS
@@ -50,7 +58,7 @@ class JobRequest(JobOptions):
         examples=[["/mnt/photos/2026"]],
     )
     dry_run: bool = Field(
-        False, description="Answer at once what would be done, and in what time; do nothing."
+        False, description="Return what would be done and how long it would take; change nothing."
     )
 
 
@@ -62,19 +70,19 @@ class JobPlan(BaseModel):
     changed: int
     unchanged: int
     failed_before: int = Field(
-        description="Unchanged since they failed; tried again only with retry_failed."
+        description="Unchanged since they failed; retried only with retry_failed."
     )
     skipped: int = Field(description="Not media.")
-    unusable: int = Field(description="They would fail, as far as their first bytes tell.")
-    images: int = Field(description="Of those to do, as all that follows.")
+    unusable: int = Field(description="Would fail, judging by their first bytes.")
+    images: int = Field(description="Of the files to process, like all counts below.")
     videos: int
     texts: int
-    elsewhere: int = Field(description="To be fetched first, and of unknown kind.")
+    elsewhere: int = Field(description="Must be fetched first; kind unknown.")
     bytes: int
     video_bytes: int
     seconds: float | None = Field(
-        description="It would take about, less what is to be fetched, going by a few of the files; "
-        "null where nothing tells."
+        description="Estimated time without fetching, measured on a few of the files; null if "
+        "unknown."
     )
     reasons: dict[str, str] = Field(
         description="Why an asset is unusable, or failed before: the first hundred."
@@ -99,8 +107,8 @@ class JobCounts(BaseModel):
     failed: int = 0
     points: int = Field(0, description="Written.")
     captions: int = Field(0, description="Written.")
-    uncaptioned: int = Field(0, description="Pictures that could not be had to be captioned.")
-    total: int | None = Field(None, description="How many there are, once that is known.")
+    uncaptioned: int = Field(0, description="Pictures that were not available for captioning.")
+    total: int | None = Field(None, description="Total number of files, once known.")
 
 
 class JobOut(BaseModel):
@@ -110,22 +118,26 @@ class JobOut(BaseModel):
     collection: str
     sources: list[str] = Field(description="URIs.")
     options: dict[str, Any] = Field(description="Those given.")
-    encoder: str = Field(description="Empty until it begins.")
+    encoder: str = Field(description="Empty until the job begins.")
     state: Literal["queued", "running", "done", "stopped", "cancelled", "failed", "interrupted"]
-    is_over: bool = Field(description="Whether nothing more will come of it.")
-    started: float = Field(description="When it began, or was queued.")
+    is_over: bool = Field(description="Whether the job has ended.")
+    started: float = Field(description="When it started, or was queued.")
     updated: float
     counts: JobCounts
     rates: JobRates
-    seconds: float = Field(description="It has been at work, since it was begun last.")
-    eta: float | None = Field(description="Seconds it will still take, as far as can be told.")
-    waiting: str = Field(description="What it waits for while something is away; else empty.")
+    seconds: float = Field(description="Running time since the last start.")
+    eta: float | None = Field(description="Estimated seconds left.")
+    waiting: str = Field(
+        description="What it is waiting for while something is unavailable; otherwise empty."
+    )
     error: str = Field(description="Why it failed.")
 
 
 class JobList(BaseModel):
-    jobs: list[JobOut] = Field(description="The newest first.")
-    next: int | None = Field(description="Give it as `before` to go on; null at the end.")
+    jobs: list[JobOut] = Field(description="Newest first.")
+    next: int | None = Field(
+        description="Pass it as `before` to get the next page; null at the end."
+    )
 
 
 class Failure(BaseModel):
@@ -143,4 +155,6 @@ class Failure(BaseModel):
 
 class FailurePage(BaseModel):
     failures: list[Failure]
-    next: str | None = Field(description="Give it as `after` to go on; null at the end.")
+    next: str | None = Field(
+        description="Pass it as `after` to get the next page; null at the end."
+    )

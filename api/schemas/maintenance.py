@@ -12,23 +12,23 @@ class MigrationRequest(Request):
         description="One of the setting `migrate_targets`: a Qdrant server, or a data folder.",
         examples=["http://qdrant:6333"],
     )
-    name: str | None = Field(None, description="For the copy; the collection's own by default.")
+    name: str | None = Field(None, description="Name of the copy; default: the collection's own.")
 
 
 class Migration(BaseModel):
     collection: str = Field(description="The copy.")
     points: int
-    written: int = Field(description="How many of them were not there, or not the same.")
+    written: int = Field(description="How many of them were missing or different in the target.")
     assets: int
     checksum: str = Field(description="SHA-256 of all points, the same on both sides.")
 
 
 class Compaction(BaseModel):
-    points: int = Field(description="How many dead points are gone.")
+    points: int = Field(description="Dead points removed.")
     before: int = Field(description="Bytes on disk.")
     after: int
 
 
 class Verification(BaseModel):
-    bytes: int | None = Field(description="Bytes of vectors that are as they were written.")
-    damage: str | None = Field(description="What is wrong; null where nothing is.")
+    bytes: int | None = Field(description="Verified bytes of vectors.")
+    damage: str | None = Field(description="What is wrong; null if nothing is.")

@@ -12,12 +12,14 @@ class PointOut(BaseModel):
     id: UUID
     asset: str
     payload: Payload
-    vectors: dict[str, list[float]] = Field({}, description="Those that were asked for.")
+    vectors: dict[str, list[float]] = Field({}, description="The requested vectors.")
 
 
 class PointPage(BaseModel):
     points: list[PointOut]
-    next: UUID | None = Field(description="Give it as `after` to go on; null at the end.")
+    next: UUID | None = Field(
+        description="Pass it as `after` to get the next page; null at the end."
+    )
 
 
 class PayloadPatch(Request):
@@ -53,8 +55,8 @@ class CountRequest(Request):
 class ScrollRequest(Request):
     filter: FilterTree | None = None
     limit: int = Field(100, ge=1, le=1_000)
-    after: UUID | None = Field(None, description="`next` of the page before.")
-    with_vectors: list[str] = Field([], max_length=8, description="Vector names to send along.")
+    after: UUID | None = Field(None, description="`next` of the previous page.")
+    with_vectors: list[str] = Field([], max_length=8, description="Vector names to include.")
 
 
 class Count(BaseModel):

@@ -17,7 +17,7 @@ class QueryPart(Request):
     point: UUID | None = Field(None, description="A stored point's id.")
     image: Base64 | None = Field(None, description="A picture file in base64.")
     vector: Floats | None = Field(
-        None, description="Numbers of the space that is searched, of any norm but 0."
+        None, description="A vector of the searched space, of any norm except 0."
     )
     weight: float = Field(1.0, ge=-100, le=100, allow_inf_nan=False)
 
@@ -33,9 +33,11 @@ class SearchOptions(Request):
     """How to answer, whatever is asked."""
 
     limit: int = Field(10, ge=1, le=MAX_LIMIT)
-    group: bool = Field(True, description="One hit per file, with its moments, or one per point.")
+    group: bool = Field(
+        True, description="One hit per file, with its moments; false: one per point."
+    )
     vector: str | None = Field(
-        None, description="Search by this vector name alone; else the collection decides."
+        None, description="Search by this vector name only; default: the collection decides."
     )
     cursor: str | None = Field(
         None, max_length=100_000, description="`next` of an answer to the same request."
@@ -47,21 +49,21 @@ class SearchOptions(Request):
         None,
         ge=0,
         le=1,
-        description="How hard to look through an index: at 1 nothing is missed. By default as hard "
-        "as the recall that the collection aims at takes.",
+        description="Search effort in an index; 1 is exact. Default: what the collection's "
+        "target recall needs.",
     )
     candidates: int | None = Field(
-        None, ge=1, le=MAX_CANDIDATES, description="How many of its best a stage hands to the next."
+        None, ge=1, le=MAX_CANDIDATES, description="How many candidates each stage passes on."
     )
     rerank: int = Field(
-        0, ge=0, le=MAX_RERANK, description="Compare so many pictures with the text, one by one."
+        0, ge=0, le=MAX_RERANK, description="Rerank this many results by image-text matching."
     )
-    collapse: bool = Field(False, description="Show one of near-duplicates.")
-    diversity: float = Field(0, ge=0, le=1, description="Prefer hits unlike those before them.")
+    collapse: bool = Field(False, description="Show only the best of near-duplicates.")
+    diversity: float = Field(0, ge=0, le=1, description="Prefer hits unlike earlier ones.")
     min_relevance: float = Field(
-        0, ge=0, le=1, description="Leave out hits less likely to answer the text, even all."
+        0, ge=0, le=1, description="Drop hits of lower relevance, possibly all."
     )
-    explain: bool = Field(False, description="List what was done, in `stages`.")
+    explain: bool = Field(False, description="List the stages that ran, in `stages`.")
 
 
 class SearchRequest(SearchOptions):
@@ -105,12 +107,12 @@ class HitOut(BaseModel):
     asset: str
     score: float = Field(description="Cosine to the query, -1 to 1.")
     payload: Payload
-    scores: dict[str, float] = Field(description="What each stage gave it.")
+    scores: dict[str, float] = Field(description="Score from each stage.")
     relevance: float | None = Field(
-        description="How likely it answers the text, 0 to 1; null where that is not known."
+        description="How likely it answers the text, 0 to 1; null if unknown."
     )
     good_match: bool | None = Field(
-        description="Whether its relevance is one half or more; null where that is not known."
+        description="Whether its relevance is at least one half; null if unknown."
     )
     moments: list[MomentOut]
     timeline: list[SpanOut] = Field(description="A video's scores from beginning to end.")
@@ -120,7 +122,7 @@ class HitOut(BaseModel):
 class StageOut(BaseModel):
     name: str
     using: str = Field(description="With what, e.g. a vector name.")
-    count: int = Field(description="How many things it left or worked on.")
+    count: int = Field(description="Number of items it left or worked on.")
     took_ms: float
     note: str
 
@@ -128,9 +130,12 @@ class StageOut(BaseModel):
 class SearchAnswer(BaseModel):
     hits: list[HitOut]
     good_match: bool | None = Field(
-        description="Whether any hit is one; false: nothing relevant was found; null: not known."
+        description="Whether any hit is a good match; false: nothing relevant was found; null: "
+        "unknown."
     )
     warnings: list[str]
     took_ms: dict[str, float]
-    next: str | None = Field(description="Give it as `cursor` to go on; null at the end.")
-    stages: list[StageOut] = Field(description="What was done, in order, if `explain` asked.")
+    next: str | None = Field(
+        description="Pass it as `cursor` to get the next page; null at the end."
+    )
+    stages: list[StageOut] = Field(description="The stages that ran, in order, with `explain`.")

@@ -12,12 +12,14 @@ class EncoderOut(BaseModel):
     description: str
     vectors: dict[str, int] = Field(description="Vector name to dimension.")
     modalities: list[str] = Field(description="text, image")
-    fingerprint: dict[str, str] = Field(description="Of each part, a hash of all that decides it.")
+    fingerprint: dict[str, str] = Field(
+        description="For each part, a hash of everything that determines its output."
+    )
     match_threshold: float | None
-    batch_size: int = Field(description="Images at a time that keep its devices busy.")
+    batch_size: int = Field(description="Number of images that keeps its devices busy.")
     needs_prompts: bool
-    side: int | None = Field(description="Of the square in pixels that it sees.")
-    max_inputs: int = Field(description="Of one request for embeddings.")
+    side: int | None = Field(description="Side of its input square, in pixels.")
+    max_inputs: int = Field(description="Most inputs of one embeddings request.")
     max_body_bytes: int
 
 

@@ -11,7 +11,7 @@ class EncoderStatus(BaseModel):
     name: str
     description: str
     waiting: int = Field(description="Texts and images in its queue.")
-    workers_replaced: int = Field(description="Threads or processes of it that died.")
+    workers_replaced: int = Field(description="Its threads or processes that died.")
 
 
 class CollectionStatus(BaseModel):
@@ -19,7 +19,7 @@ class CollectionStatus(BaseModel):
 
     name: str
     points: int
-    bytes: int | None = Field(description="On the disk, without segments.")
+    bytes: int | None = Field(description="Bytes on disk, without segments.")
     indexes: list[IndexStatus]
 
 
@@ -46,7 +46,7 @@ class ServiceStatus(BaseModel):
     ready: bool
     encoders: list[EncoderStatus]
     heads: list[str] = Field(description="Auxiliary models in memory.")
-    waiting: dict[str, int] = Field(description="Calls in line for a thread, by lane.")
+    waiting: dict[str, int] = Field(description="Calls waiting for a thread, by lane.")
     collections: list[CollectionStatus]
     unreadable: list[str] = Field(description="Collections that cannot be opened.")
     devices: list[DeviceStatus]

@@ -30,18 +30,20 @@ class ClassifyRequest(PictureRequest):
     labels: list[Annotated[str, Field(max_length=512)]] = Field(
         [],
         max_length=1_000,
-        description="Classes; one with a tab in it is a label and the words for its prompts.",
+        description="Classes; with a tab, a label and the words for its prompts.",
         examples=[["cat", "dog"]],
     )
     probe: str | None = Field(None, description="A trained or imported classifier, by name.")
-    language: str = Field("en", max_length=35, description="Of the prompts: en, zh, ja, ar or it.")
-    templates: list[Annotated[str, Field(max_length=512)]] = Field(
-        [], max_length=100, description="Prompts of your own, `{c}` where the class goes."
+    language: str = Field(
+        "en", max_length=35, description="Language of the prompts: en, zh, ja, ar or it."
     )
-    multi: bool = Field(False, description="Any number of labels may hold, not just one.")
-    top: int = Field(5, ge=1, le=1_000, description="How many labels to answer at most.")
+    templates: list[Annotated[str, Field(max_length=512)]] = Field(
+        [], max_length=100, description="Your own prompts, with `{c}` for the class."
+    )
+    multi: bool = Field(False, description="Allow any number of labels, not just one.")
+    top: int = Field(5, ge=1, le=1_000, description="Most labels to return.")
     at_least: float | None = Field(
-        None, ge=0, le=1, description="Leave out less probable labels; with `multi` 0.5."
+        None, ge=0, le=1, description="Drop labels of lower probability; default with `multi`: 0.5."
     )
 
     @model_validator(mode="after")
@@ -57,15 +59,15 @@ class LabelOut(BaseModel):
 
 
 class ClassifyAnswer(BaseModel):
-    labels: list[LabelOut] = Field(description="The likeliest first.")
-    exclusive: bool = Field(description="Whether exactly one label holds.")
-    made: str = Field(description="How the classifier came about.")
+    labels: list[LabelOut] = Field(description="Most likely first.")
+    exclusive: bool = Field(description="Whether exactly one label applies.")
+    made: str = Field(description="How the classifier was made.")
 
 
 class ClassArea(BaseModel):
-    index: int = Field(description="The class's value in the class map.")
+    index: int = Field(description="Pixel value of the class in the class map.")
     name: str
-    share: float = Field(description="Of the picture's pixels, 0 to 1.")
+    share: float = Field(description="Share of the picture's pixels, 0 to 1.")
     colour: str = Field(description="Its colour in the class map and the overlay, #rrggbb.")
 
 
