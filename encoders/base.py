@@ -1,4 +1,4 @@
-"""The one seam every encoder fits: texts and images in, unit vectors out."""
+"""The interface of every encoder: texts and images in, unit vectors out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -29,14 +29,14 @@ RGBImage = Image.Image | NDArray[np.uint8]
 
 @dataclass(frozen=True)
 class EncoderInfo:
-    """What a caller must know of an encoder before using it.
+    """What a caller needs to know about an encoder.
 
     `vectors` maps each vector name to its dimension. `fingerprint` maps a part ("vectors", "text",
-    "image") to a hash of everything that decides its numbers; parts whose files are not here are
-    absent. `match_threshold` is the text-to-image cosine under which a hit is no good match, or
-    None where it was never measured. `batch_size` is how many images at a time keep every device
-    busy. `abilities` names the further methods it has: `match`, `caption`. `needs_prompts` tells
-    whether names are best put into sentences, as for encoders that were trained on captions.
+    "image") to a hash of everything that determines its output; parts whose files are missing are
+    absent. `match_threshold` is the text-to-image cosine below which a hit is not a good match, or
+    None if never measured. `batch_size` is the number of images that keeps every device busy.
+    `abilities` lists its optional methods: `match`, `caption`. `needs_prompts` says whether names
+    work best inside sentences, as for encoders trained on captions.
     """
 
     name: str
@@ -92,7 +92,7 @@ class Encoder(Protocol):
 
 
 class Matcher(Protocol):
-    """What an encoder with the ability `match` is besides."""
+    """An encoder with the ability `match`."""
 
     def match(self, images: Sequence[RGBImage], texts: Sequence[str]) -> NDArray[np.float32]:
         """Probability `[n]`, 0 to 1, that the i-th image and the i-th text belong together."""
@@ -120,7 +120,7 @@ def as_rgb(image: RGBImage) -> Image.Image:
 
 
 def require_texts(texts: Sequence[str]) -> None:
-    """Raise `InvalidInput` for a text without a word or with half a surrogate pair in it."""
+    """Raise `InvalidInput` for a text without a word or with a lone surrogate."""
     for position, text in enumerate(texts):
         if not text.strip():
             raise InvalidInput(f"text {position} is empty: give at least one word")

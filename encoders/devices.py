@@ -1,4 +1,4 @@
-"""Which devices a model runs on, and in which number format."""
+"""Devices and dtypes that a model runs on."""
 
 from typing import TYPE_CHECKING
 

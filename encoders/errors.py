@@ -14,7 +14,7 @@ EncoderError
 
 
 class EncoderError(Exception):
-    """Base of every error raised in `encoders`; its text is fit for a person to read."""
+    """Base of every error raised in `encoders`; its text is written for people."""
 
 
 class UnknownEncoder(EncoderError):

@@ -1,4 +1,4 @@
-"""A deterministic encoder without a model: for tests and demos of the plumbing, not quality."""
+"""A deterministic encoder without a model: for tests and demos, not for quality."""
 
 import hashlib
 import re
@@ -28,7 +28,7 @@ COLOURS = (
 
 
 class FakeEncoder:
-    """Images by their colours, texts by the colours they name; other words hash to noise.
+    """Embeds images by colour and texts by the colours they name; other words hash to noise.
 
     So "red" finds a red picture, which is all the meaning a plumbing test needs.
     """

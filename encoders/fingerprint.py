@@ -57,8 +57,8 @@ def hash_tensors(
     """A hash of the named tensors of weight files (`.safetensors`, or a pickled state dict).
 
     Values count as bfloat16, so that float32, bfloat16 and re-sharded copies of one model agree;
-    `belongs` picks the tensors by name. Hashes are remembered in the folder `cache` by each file's
-    real path, size and time of change. Raises what the file's reader raises on damage.
+    `belongs` picks the tensors by name. Hashes are cached in the folder `cache` by each file's real
+    path, size and time of change. Raises what the file's reader raises on damage.
     """
     cache = cache or default_cache()
     hashes: dict[str, str] = {}
@@ -69,7 +69,7 @@ def hash_tensors(
 
 
 def default_cache() -> Path:
-    """Where hashes are remembered unless told otherwise: beside the hub's own cache."""
+    """Default folder of cached hashes: beside the hub's own cache."""
     from huggingface_hub.constants import HF_HOME
 
     return Path(HF_HOME) / "polylens" / "fingerprints"

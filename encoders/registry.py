@@ -36,7 +36,7 @@ class LoadOptions:
 def load_encoder(name_or_path: str, options: LoadOptions | None = None) -> Encoder:
     """Load an encoder by its name, or by the `config.json` of a checkpoint folder or hub id.
 
-    An URL is that of another installation, whose encoder is asked. Raises `UnknownEncoder`,
+    A URL is that of another installation, whose encoder is used. Raises `UnknownEncoder`,
     `ModelUnavailable`, `EncoderUnavailable` or `CheckpointError`. Remote code is never run.
     """
     options = options or LoadOptions()

@@ -1,4 +1,4 @@
-"""An encoder for several threads, one of which at a time is on the device."""
+"""An encoder shared by several threads, one at a time on the device."""
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager

@@ -1,4 +1,4 @@
-"""Collections of vectors and payloads, searchable: what they promise and who keeps them."""
+"""Searchable collections of vectors and payloads: the interface and its implementations."""
 
 from indexer.base import (
     AssetWrite,

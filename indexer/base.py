@@ -1,4 +1,4 @@
-"""What a collection of vectors promises, whichever engine holds it."""
+"""The interface of a collection, whichever engine stores it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,8 +27,8 @@ def point_id(asset: str, kind: Kind, start_ms: int = 0) -> UUID:
 class Schema:
     """What a collection is made for; fixed when it is created.
 
-    `vectors` maps vector name -> dimension. `encoder` and `fingerprint` say what wrote the vectors;
-    the indexer only keeps them.
+    `vectors` maps vector name -> dimension. `encoder` and `fingerprint` say what produced the
+    vectors; the indexer only stores them.
     """
 
     vectors: Mapping[str, int]
@@ -52,9 +52,9 @@ class Point:
 
 @dataclass(frozen=True)
 class AssetWrite:
-    """All points of one asset, to take the place of those it had, and its ledger row.
+    """All points of one asset, which replace its old ones, and its ledger row.
 
-    A point without vectors has those that were staged under its id.
+    A point without vectors takes those that were staged under its id.
     """
 
     asset: str
@@ -64,7 +64,7 @@ class AssetWrite:
 
 @dataclass(frozen=True)
 class Record:
-    """A stored point as it is read back; `vectors` holds only the names that were asked for."""
+    """A stored point; `vectors` has only the requested names."""
 
     id: UUID
     asset: str
@@ -76,7 +76,7 @@ class Record:
 class Hit:
     """A point found; `score` is the cosine to the query, -1 to 1.
 
-    Of a point found by its words, it is the share of them that was asked for, above 0 to 1.
+    For a point found by words, it is the share of its words that the query asked for, above 0 to 1.
     """
 
     id: UUID
@@ -87,11 +87,11 @@ class Hit:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """Hits ordered by (-score, id), and what the caller should know about them.
+    """Hits ordered by (-score, id), and how they were found.
 
-    `exact` says whether no better point can have been missed, `way` how they were found: `scan` of
-    all points, `filter` (only those that match were looked at), `segments` of an approximate index,
-    or `server`.
+    `exact` says whether no better point can have been missed, and `way` is the search path: `scan`
+    of all points, `filter` (only those that match were looked at), `segments` of an approximate
+    index, or `server`.
     """
 
     hits: list[Hit]
@@ -113,10 +113,10 @@ Selector = Sequence[UUID] | Filter
 
 
 class Collection(Protocol):
-    """A named set of points. Every method is safe to call from any thread and process.
+    """A named set of points. Every method may be called from any thread and process.
 
-    A write has happened, durably and for all readers, when its method returns; when it raises,
-    nothing of it has. Errors: `indexer.errors`.
+    When a write returns, it is durable and visible to all readers; when it raises, nothing was
+    written. Errors: `indexer.errors`.
     """
 
     @property
@@ -124,7 +124,7 @@ class Collection(Protocol):
 
     @property
     def uid(self) -> UUID:
-        """Its own: a collection that is made anew under the same name has another."""
+        """Unique: a collection created again under the same name has another."""
         ...
 
     @property
@@ -132,24 +132,24 @@ class Collection(Protocol):
 
     @property
     def ledger(self) -> Ledger:
-        """What ingestion did with each asset, kept where it commits together with the points."""
+        """What ingestion did with each asset, committed together with the points."""
         ...
 
     def upsert(self, points: Sequence[Point]) -> None:
-        """Store points; one whose id exists is replaced whole. Ids must differ within the batch."""
+        """Store points; existing ids are replaced. Ids must be unique within the batch."""
         ...
 
     def replace(self, assets: Sequence[AssetWrite]) -> None:
-        """Make each asset's points those given, and record its ledger row, in one commit.
+        """Replace each asset's points and record its ledger row, in one commit.
 
         What was staged for the asset is used up.
         """
         ...
 
     def stage(self, points: Sequence[Point]) -> None:
-        """Keep points of assets that are not whole yet: durable, but in no read until `replace`.
+        """Store points of incomplete assets: durable, but invisible until `replace`.
 
-        One whose id is staged already takes its place; what is visible stays as it is.
+        A point replaces a staged one of the same id; visible points are not affected.
         """
         ...
 
@@ -177,10 +177,10 @@ class Collection(Protocol):
         encoder: str | None = None,
         fingerprint: Mapping[str, str] | None = None,
     ) -> None:
-        """Let points have a vector of another name; those there are lack it.
+        """Add a vector name to the schema; existing points lack it.
 
-        `encoder` and `fingerprint` say what wrote all the vectors, if that is new. Adding a name
-        again does nothing; raises `InvalidName` where it has another dimension.
+        `encoder` and `fingerprint` say what produces all the vectors, if that changes. Adding a
+        name again does nothing; raises `InvalidName` if the dimension differs.
         """
         ...
 
@@ -191,7 +191,7 @@ class Collection(Protocol):
         ...
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
-        """The records of these ids, in their order, unknown ids left out."""
+        """The records of these ids, in order, without unknown ids."""
         ...
 
     def scroll(
@@ -206,7 +206,7 @@ class Collection(Protocol):
         ...
 
     def count(self, filter: Filter | None = None) -> int:  # noqa: A002
-        """How many points match."""
+        """The number of points that match."""
         ...
 
     def search(
@@ -221,8 +221,8 @@ class Collection(Protocol):
     ) -> SearchResult:
         """The `limit` points of highest cosine to `query` `[dim]`, of any norm but zero.
 
-        An index may miss some of them. `effort`, 0 to 1, says how hard to look: at 1 the answer is
-        exact. Or `recall`, 0 to 1, says what share of them to find on average; not both.
+        An index may miss some of them. Give either `effort`, 0 to 1, where 1 is exact, or `recall`,
+        0 to 1, the share to find on average.
         """
         ...
 
@@ -233,11 +233,11 @@ class Collection(Protocol):
         filter: Filter | None = None,  # noqa: A002
         limit: int = 10,
     ) -> list[Hit]:
-        """Points whose payload has every word of `text` in its `text` or `caption`, or in both.
+        """Points whose payload contains every word of `text` in its `text`, its `caption` or both.
 
-        Those of the fewest other words come first, then those of the lowest id. What a word is, and
-        that a query of more than 64 finds nothing, stands in `indexer.words`. Where more than
-        10,000 points have every word, it may be that only so many are looked at.
+        Points with the fewest other words come first, then the lowest id. `indexer.words` defines a
+        word; a query of more than 64 words finds nothing. If more than 10,000 points match, only
+        that many may be considered.
         """
         ...
 
@@ -259,7 +259,7 @@ class Store(Protocol):
         ...
 
     def drop(self, name: str) -> None:
-        """Remove a collection, all it holds and its aliases; raises `UnknownCollection`."""
+        """Delete a collection and its aliases; raises `UnknownCollection`."""
         ...
 
     def aliases(self) -> dict[str, str]:
@@ -267,7 +267,7 @@ class Store(Protocol):
         ...
 
     def set_alias(self, alias: str, collection: str) -> None:
-        """Make an alias, or have it name another collection from one moment to the next.
+        """Create an alias, or move it to another collection atomically.
 
         Raises `UnknownCollection`, `CollectionExists` where a collection has that name, and
         `InvalidName`. An alias names a collection, not another alias.
@@ -279,5 +279,5 @@ class Store(Protocol):
         ...
 
     def close(self) -> None:
-        """Let go of files and connections; the store and its collections are not used after."""
+        """Close files and connections; the store and its collections cannot be used afterwards."""
         ...

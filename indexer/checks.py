@@ -1,4 +1,4 @@
-"""The door: names, schemas, queries and limits, checked alike whichever engine is behind it."""
+"""Validate names, schemas, queries and limits the same way for every engine."""
 
 import re
 from collections.abc import Collection, Iterable, Mapping

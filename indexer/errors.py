@@ -20,7 +20,7 @@ IndexerError
 
 
 class IndexerError(Exception):
-    """Base of every error raised in `indexer`; its text is fit for a person to read."""
+    """Base of every error raised in `indexer`; its text is written for people."""
 
 
 class UnknownCollection(IndexerError):

@@ -1,4 +1,4 @@
-"""The installation's own database, `polylens.db`: what belongs to no one collection."""
+"""The installation's own database, `polylens.db`: data outside collections."""
 
 import sqlite3
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Perceptual hashes that are near each other, among millions of them."""
+"""Find perceptual hashes that are close to each other, among millions."""
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise

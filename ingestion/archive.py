@@ -1,6 +1,6 @@
-"""WebDataset shards: tar archives whose members belong together by their names.
+"""WebDataset shards: tar archives whose members are grouped by name.
 
-Nothing is extracted: names are labels, and members are read where they lie.
+Nothing is extracted: names are only labels, and members are read in place.
 """
 
 import io
@@ -165,7 +165,7 @@ def local_member(asset: str) -> tuple[Path, str] | None:
 
 
 def members_of(path: Path) -> dict[str, Member]:
-    """The plain files in a local archive by their names, as far as it can be read."""
+    """The plain files in a local archive by name, as far as it can be read."""
     found: dict[str, Member] = {}
     archive = LocalOpener(path)
     stamp = archive.stamp()

@@ -1,4 +1,4 @@
-"""Any picture PIL opens to 8-bit RGB."""
+"""Convert any picture PIL opens to 8-bit RGB."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ RANGES = (1.0, 255.0, 65535.0)  # what wide samples usually span, where none is 
 
 
 def to_rgb(image: Image.Image) -> Image.Image:
-    """Mode RGB: what is transparent on white, samples of 16 and 32 bits scaled, never clipped."""
+    """The image in mode RGB: transparency on white; 16 and 32-bit samples scaled, never clipped."""
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode.startswith("I;16"):

@@ -47,7 +47,7 @@ class Clock:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
-    """Open a video; whatever FFmpeg or the disk has against it becomes `MediaError`."""
+    """Open a video; errors of FFmpeg or the disk become `MediaError`."""
     import av
 
     try:

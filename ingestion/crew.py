@@ -1,7 +1,7 @@
 """The processes that decode, as the pipeline uses them.
 
-They are started when first needed, replaced when they die, and kept for a while for the next
-ingestion. They talk through a pair of sockets; only small arrays cross.
+They start when first needed, are replaced when they die, and stay for a while for the next
+ingestion. They communicate through socket pairs; only small arrays cross.
 """
 
 import atexit
@@ -67,7 +67,7 @@ class Crew:
 
 
 class Helper:
-    """Reads files in a process of its own, for one thread."""
+    """Reads files in a separate process, for one thread."""
 
     def __init__(self, setup: bytes, max_seconds: float) -> None:
         """`setup` is a pickled `Setup`, `max_seconds` as its limits have it."""
@@ -79,8 +79,8 @@ class Helper:
     def read(self, path: Path, decide: Decide) -> Iterator[Answer]:
         """As `ingestion.reading.Reader.read`.
 
-        Raises `DecoderLost` where the process dies of the file, `DecoderUnfit` where none can be
-        had, and `Stopped`. To leave before the end costs the process.
+        Raises `DecoderLost` if the file kills the process, `DecoderUnfit` if no process can be
+        started, and `Stopped`. Leaving before the end costs the process.
         """
         process = self._engaged()
         try:
@@ -103,7 +103,7 @@ class Helper:
             self._process = None
 
     def stop(self) -> None:
-        """Kill the process, whatever it is at."""
+        """Kill the process, whatever it is doing."""
         self._stopped = True
         if self._process is not None:
             self._process.kill()
@@ -211,7 +211,7 @@ def _found() -> tuple[Process, bool]:
 
 
 def dismiss() -> None:
-    """End the processes that are kept for the next ingestion."""
+    """End the idle processes that are kept for the next ingestion."""
     while _idle:
         _idle.pop().kill()
 

@@ -1,6 +1,6 @@
 """The first stage: files to images and frames ready for the encoder.
 
-What may go wrong with a file goes wrong in another process; here that process is told what to do.
+Files are opened in another process, so that is where they can do harm; this module directs it.
 """
 
 import logging

@@ -1,4 +1,4 @@
-"""What an ingestion would do, without doing any of it."""
+"""A dry run: what an ingestion would do."""
 
 import random
 from collections.abc import Iterable
@@ -55,7 +55,7 @@ def plan(
     encoder: Encoder,
     options: IngestOptions | None = None,
 ) -> Plan:
-    """What `ingest` would do; writes nothing. `collection` is None where it is yet to be made.
+    """What `ingest` would do; writes nothing. `collection` is None if it does not exist yet.
 
     Reads the first bytes of new and changed files, and all of those whose time alone is new.
     Raises what `ingest` raises at the call.

@@ -1,4 +1,4 @@
-"""Pictures and videos that look the same: which of them stands for the others."""
+"""Near-duplicates: which of the pictures and videos that look alike is the best."""
 
 import re
 from collections.abc import Iterable, Iterator, Sequence

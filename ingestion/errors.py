@@ -16,7 +16,7 @@ IngestError
 
 
 class IngestError(Exception):
-    """Base of every error raised in `ingestion`; its text is fit for a person to read."""
+    """Base of every error raised in `ingestion`; its text is written for people."""
 
 
 class PathNotFound(IngestError):
@@ -28,7 +28,7 @@ class NothingFound(IngestError):
 
 
 class BadManifest(IngestError):
-    """A manifest that cannot be fetched or read; a bad row alone is a failure of that row."""
+    """A manifest that cannot be fetched or read; a bad row fails alone."""
 
 
 class TowerMissing(IngestError):
@@ -48,7 +48,7 @@ class QueueFull(IngestError):
 
 
 class Cancelled(IngestError):
-    """Somebody else ended the job; what was done is kept."""
+    """Somebody else cancelled the job; finished work is kept."""
 
 
 class MediaError(IngestError):
@@ -56,8 +56,8 @@ class MediaError(IngestError):
 
 
 class DecoderLost(MediaError):
-    """The process that decoded a file died of it, or came to no end."""
+    """The process that decoded a file died, or made no progress."""
 
 
 class NotMedia(MediaError):
-    """A file of a kind that is left alone."""
+    """A file that is not an image or a video."""

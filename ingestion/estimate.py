@@ -1,4 +1,4 @@
-"""How long an ingestion will take: a few files of it are ingested for real, elsewhere."""
+"""Estimate how long an ingestion will take, by ingesting a few of its files elsewhere."""
 
 import tempfile
 import time
@@ -19,9 +19,9 @@ FEW = 2  # videos
 
 
 def estimated_seconds(plan: Plan, encoder: Encoder, options: IngestOptions) -> float | None:
-    """Seconds for the images and videos of a plan; None where none of them can be tried.
+    """Seconds for the images and videos of a plan; None if none of them can be tried.
 
-    Images count by their number, videos by their size. What is to be fetched is not counted.
+    Images are extrapolated by number, videos by size. Files to be fetched are not counted.
     """
     images = [item for item in plan.sample if _kind(item) == "image"]
     videos = sorted((item for item in plan.sample if _kind(item) == "video"), key=_size)

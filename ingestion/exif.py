@@ -15,9 +15,9 @@ OFFSET = re.compile(r"[+-]\d\d:\d\d|Z")
 
 
 def photo_payload(exif: Image.Exif) -> dict[str, Any]:
-    """`taken` (RFC 3339), `camera` and `location` ({lat, lon} in degrees), those that are there.
+    """`taken` (RFC 3339), `camera` and `location` ({lat, lon} in degrees), if present.
 
-    A camera that tells no offset from UTC is taken to show UTC: the order of its photos stays.
+    Without an offset the time is taken as UTC, which keeps the order of a camera's photos.
     """
     found = {
         "taken": _taken(exif, exif.get_ifd(IFD.Exif)),

@@ -1,4 +1,4 @@
-"""Before the first stage: items against the ledger, to find those with something to do."""
+"""Before the first stage: compare items with the ledger to find those that need processing."""
 
 import itertools
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Before decoding: bytes that are no file of their own become one, for as long as it takes."""
+"""Before decoding: copy remote or archived content into a temporary file."""
 
 import errno
 import fcntl
@@ -24,8 +24,9 @@ FETCHERS = 16  # threads: stores far away answer slowly, and many at once
 
 
 class Spool:
-    """A folder of such files; closing it removes them all, and so does the next one of a killed
-    process, which holds its lock no more."""
+    """A folder of temporary files. Closing it removes them all; the next spool removes those of
+    a killed process, whose lock is free.
+    """
 
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes

@@ -1,4 +1,4 @@
-"""Vectors of another name for what was ingested already: the originals are read once more."""
+"""Backfill: add vectors of another name to ingested points by reading the originals again."""
 
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -27,13 +27,13 @@ def backfill(
     collection: Collection,
     options: IngestOptions | None = None,
 ) -> Generator[Progress, None, None]:
-    """Give the points of a collection the vectors that an encoder makes and they lack.
+    """Add the vectors that an encoder makes and a collection's points lack.
 
-    `items` are files that were ingested; what the ledger has of this encoder is left alone, so it
-    can be stopped and repeated. Vectors and payloads that are there stay as they are; a file whose
-    content changed is ingested anew, one that cannot be read is an event and keeps what it has. The
-    encoder must make the vectors that the collection has: it is compared with them before
-    anything is written. Raises `EncoderMismatch`, and what `ingest` raises.
+    `items` are ingested files. Files that the ledger lists for this encoder are left alone, so a
+    run can be stopped and repeated. Existing vectors and payloads stay as they are. A file whose
+    content changed is ingested again; one that cannot be read is an event and keeps its vectors.
+    The encoder must reproduce the existing vectors, which is checked before anything is written.
+    Raises `EncoderMismatch`, and what `ingest` raises.
     """
     return ingest(items, encoder, cast(Collection, Filling(collection, encoder.info)), options)
 

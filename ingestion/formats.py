@@ -1,4 +1,4 @@
-"""The media formats we read, told by their first bytes and by the names their files have."""
+"""The supported media formats, recognised by first bytes and by file name."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What was ingested and is not there any more."""
+"""Files that were ingested and no longer exist."""
 
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -13,7 +13,9 @@ PAGE = 1000  # rows that are looked at together
 
 
 def vanished(ledger: Ledger, sources: Sequence[Source], seen: Seen) -> Iterator[LedgerRow]:
-    """The rows of what these sources had once and have no more; `seen` is all that they listed."""
+    """The ledger rows of files that these sources no longer list; `seen` is all that they
+    listed.
+    """
     for page in grouped(ledger.sources(), PAGE):
         origins = {asset: source for asset, source in page if _owners(sources, source, asset)}
         missing = seen.missing(list(origins))
@@ -25,9 +27,9 @@ def vanished(ledger: Ledger, sources: Sequence[Source], seen: Seen) -> Iterator[
 
 
 def forget(collection: Collection, assets: Iterable[str]) -> int:
-    """Remove these assets, their points and their rows; returns how many assets there were.
+    """Remove these assets, their points and their ledger rows; returns the number of assets.
 
-    What comes back is ingested as if it were new.
+    A file that comes back is ingested as new.
     """
     count = 0
     for group in grouped(assets, GROUP):

@@ -1,6 +1,6 @@
-"""A limit on the time without progress, kept by the system: it holds even where native code hangs.
+"""A limit on time without progress, enforced by the system, so it holds even if native code hangs.
 
-Only in processes made for decoding: whoever misses a beat is killed (SIGALRM), not interrupted.
+Only for decoding processes: a process that misses a beat is killed (SIGALRM), not interrupted.
 """
 
 import signal
@@ -9,13 +9,13 @@ _limit = 0.0
 
 
 def start(seconds: float) -> None:
-    """From now on, so many seconds without a beat end the process; 0 is no limit."""
+    """From now on, this many seconds without a beat kill the process; 0 means no limit."""
     global _limit
     _limit = seconds
     signal.setitimer(signal.ITIMER_REAL, seconds)
 
 
 def beat() -> None:
-    """Something was achieved. Does nothing where there is no limit."""
+    """Report progress. Does nothing without a limit."""
     if _limit:
         signal.setitimer(signal.ITIMER_REAL, _limit)

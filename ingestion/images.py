@@ -40,10 +40,10 @@ Image.MAX_IMAGE_PIXELS = None  # `Limits` is checked instead, per call, before a
 def load_image(
     source: Path | bytes, limits: Limits = DEFAULT_LIMITS, target_size: int | None = None
 ) -> Image.Image:
-    """The first picture of a file, or of its bytes: RGB, upright, what is transparent on white.
+    """The first picture of a file or of its bytes: RGB, upright, transparency on white.
 
-    `target_size` is the side in pixels of what the picture is for: a JPEG is then decoded no larger
-    than it takes to keep both sides at least twice that. Raises `MediaError` with the reason.
+    `target_size` is the side in pixels that the picture is used at: a JPEG is then decoded at the
+    smallest scale that keeps both sides at least twice that. Raises `MediaError` with the reason.
     """
     return Picture(
         source if isinstance(source, bytes) else read_bytes(source, limits), limits
@@ -51,7 +51,7 @@ def load_image(
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """All of a file; raises `MediaError` where it is too long or cannot be read."""
+    """All of a file; raises `MediaError` if it is too large or cannot be read."""
     try:
         with path.open("rb") as file:
             size = min(os.fstat(file.fileno()).st_size, limits.max_bytes)

@@ -16,14 +16,14 @@ _SORTED = json.JSONEncoder(sort_keys=True, default=str)
 
 @dataclass(frozen=True)
 class Stamp:
-    """What tells that content may have changed: its `size` in bytes, and when it was written."""
+    """Tells whether content may have changed: its `size` in bytes and its modification time."""
 
     size: int
     mtime_ns: int
 
 
 class Blob(Protocol):
-    """Bytes that are no file of their own: a member of an archive, an object of a store."""
+    """Content that is not a local file: a member of an archive, an object in a store."""
 
     @property
     def name(self) -> str:
@@ -37,7 +37,7 @@ class Blob(Protocol):
 
     @property
     def stamp(self) -> Stamp | None:
-        """None where nobody asks: what was ingested once is then taken for unchanged."""
+        """None if it is not checked: content that was ingested once then counts as unchanged."""
         ...
 
     def copy_to(self, target: IO[bytes], max_bytes: int) -> None:
@@ -47,13 +47,14 @@ class Blob(Protocol):
 
 @dataclass(frozen=True)
 class Item:
-    """An asset and the URI it is known by.
+    """An asset to ingest.
 
-    `asset` is percent-encoded, also where the name is not UTF-8. `content` is a media file or the
-    bytes of one; `text` becomes a point of its own, of the same asset. There is one of them, or
-    both. `payload` is added to that of every point of the asset and wins over what is read from it.
-    What its source alone knows: `source`, its own URI; `skip`, a reason to leave it alone; `fault`,
-    a reason why it is no good; `note`, what is worth saying of it though it is done.
+    `asset` is its URI, percent-encoded, even if the name is not UTF-8. `content` is a media file or
+    its bytes; `text` becomes a separate point of the same asset. At least one of the two is given.
+    `payload` is added to the payload of every point of the asset and overrides what is read from
+    the file. What its source alone knows: `source`, its own URI; `skip`, a reason to leave it
+    alone; `fault`, a reason why it is no good; `note`, what is worth saying of it though it is
+    done.
     """
 
     asset: str

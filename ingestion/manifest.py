@@ -1,4 +1,4 @@
-"""A table that lists what to ingest: paths or URLs, ids, texts, tags and whatever else is known."""
+"""Manifests: tables of files to ingest, with paths or URLs, ids, texts, tags and other metadata."""
 
 import itertools
 import json

@@ -15,10 +15,10 @@ MIB = 1 << 20
 
 @dataclass(frozen=True)
 class Limits:
-    """What one image may cost: `max_bytes` of file, `max_pixels` once decoded.
+    """Limits per file: `max_bytes` of an image file, `max_pixels` when decoded.
 
-    `max_seconds` is how long decoding may take to come up with something: a whole image, or the
-    next frame of a video. `max_fetched_bytes` limits what is fetched from elsewhere, videos too.
+    `max_seconds` is how long decoding may go without a result: a whole image, or the next frame of
+    a video. `max_fetched_bytes` limits each fetched file, including videos.
     """
 
     max_bytes: int = 512 * MIB
@@ -32,9 +32,9 @@ class VideoOptions:
     """How a video becomes vectors.
 
     The whole video is the mean of `frames` uniform ones; each segment of `segment_seconds` is the
-    mean of `segment_frames` in it. InternVL's published video retrieval used 8 frames. With `shots`
-    a segment ends where the camera cuts, too, for which all frames are decoded once more. With
-    `keyframes` no frames are looked at but those that are coded by themselves: many times faster.
+    mean of `segment_frames` in it. InternVL's published video retrieval used 8 frames. With
+    `shots`, segments also end at hard cuts, which decodes all frames a second time. With
+    `keyframes`, only key frames are used, which is many times faster.
     """
 
     frames: int = 8
@@ -51,13 +51,13 @@ def default_workers(shares: int = 1) -> int:
 
 @dataclass(frozen=True)
 class IngestOptions:
-    """How to ingest; only `video` decides what is stored.
+    """How to ingest; of these, only `video` affects what is stored.
 
-    `workers` processes decode; the encoder gets up to `batch_size` images at once, by default as
-    many as keep all its devices busy; pixels being decoded or waiting take up to `window_bytes`.
-    Files that failed before are tried again when they changed, or with `retry_failed` all of them
-    whose reason contains `retry_reason`; with `force` everything is done again. `needs` are the
-    encoder's towers that the items take: image for media, text for texts.
+    `workers` is the number of decoding processes. The encoder gets up to `batch_size` images at
+    once, by default as many as keep all its devices busy. Pixels being decoded or waiting take up
+    to `window_bytes`. Failed files are retried when they change, or with `retry_failed` if their
+    reason contains `retry_reason`. `force` processes everything again. `needs` are the encoder
+    towers that the items require: image for media, text for texts.
     """
 
     workers: int = field(default_factory=default_workers)

@@ -1,4 +1,4 @@
-"""Waiting out what passes: other writers, and a server that is away."""
+"""Wait out temporary conditions: other writers and unavailable servers."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Items into a collection: list -> read and decode -> encode -> write, all at the same time."""
+"""Ingest items into a collection: list -> read and decode -> encode -> write, all concurrently."""
 
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
@@ -27,12 +27,12 @@ def ingest(
     collection: Collection,
     options: IngestOptions | None = None,
 ) -> Generator[Progress]:
-    """Bring a collection up to date with `items`; what the ledger has as done is left alone.
+    """Bring a collection up to date with `items`; skips what the ledger lists as done.
 
-    Work goes on in threads while the iterator lives; closing it stops them, and what was not
-    committed is done by the next run. A file that cannot be used is an event, never an exception.
-    Raises `EncoderMismatch` or `TowerMissing` at the call, and while iterating whatever ends the
-    job: `EncodingStopped` and the errors of `indexer`.
+    Work runs in threads while the iterator is open. Closing it stops them; the next run does what
+    was not committed. An unusable file is an event, never an exception. Raises `EncoderMismatch` or
+    `TowerMissing` when called, and whatever ends the job while iterating: `EncodingStopped` and the
+    errors of `indexer`.
     """
     make = partial(LocalEngine, encoder)
     return ingest_by(make, items, encoder.info, collection, options or IngestOptions())
@@ -45,7 +45,7 @@ def ingest_by(
     collection: Collection,
     options: IngestOptions,
 ) -> Generator[Progress]:
-    """As `ingest`, with the engine that `make` gives, whose encoder `info` tells of."""
+    """Like `ingest`, with the engine that `make` returns; `info` describes its encoder."""
     check_fits(info, collection, options.needs)
     return _Pipeline(make, items, info, collection, options).run()
 
@@ -53,9 +53,9 @@ def ingest_by(
 def check_fits(
     info: EncoderInfo, collection: Collection, needs: frozenset[Modality] = IngestOptions.needs
 ) -> None:
-    """Raises `EncoderMismatch` or `TowerMissing` where an encoder cannot fill a collection.
+    """Raise `EncoderMismatch` or `TowerMissing` if an encoder cannot fill a collection.
 
-    `needs` are the towers that what is ingested takes.
+    `needs` are the towers that the items require.
     """
     schema = collection.schema
     require_same(schema.fingerprint, info.fingerprint, f"the collection {collection.name}")

@@ -1,4 +1,4 @@
-"""What passes between the threads of a pipeline: bounded, and closed all at once."""
+"""Bounded queues between the threads of a pipeline, all closed together."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ class Stopped(Exception):
 
 
 class Finished(Exception):
-    """Everything that will ever come has come."""
+    """All producers have finished."""
 
 
 class Pipe(Generic[T]):
@@ -73,7 +73,7 @@ class Pipe(Generic[T]):
 
 
 class Window:
-    """A budget of bytes: what is taken must be given back."""
+    """A budget of bytes: whatever is taken must be given back."""
 
     def __init__(self, size: int) -> None:
         self._size = size

@@ -1,4 +1,4 @@
-"""What a caller sees of a running ingestion."""
+"""Progress of a running ingestion, as callers see it."""
 
 import threading
 from dataclasses import asdict, dataclass

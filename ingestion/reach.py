@@ -1,8 +1,8 @@
-"""What somebody else may name, and have read: the guard of every fetch by URL, and of paths.
+"""The guard of every fetch by URL and of paths: what others may have the service read.
 
-A server that fetches whatever it is told to can be made to read its own network. So a host must be
-listed, its addresses are looked at after they were resolved, and the connection goes to the address
-that was looked at; redirects start over.
+A server that fetches any URL can be made to read its own network (SSRF). So a host must be listed,
+its resolved addresses are checked, and the connection goes to the checked address. Redirects are
+checked from the start.
 """
 
 import ipaddress

@@ -1,4 +1,4 @@
-"""A file to what the encoder and the collection want of it: what a decoding process does."""
+"""What a decoding process does: read a file into what the encoder and the collection need."""
 
 import math
 import traceback

@@ -1,6 +1,6 @@
-"""The rows of a table in a file: CSV, TSV, JSONL or Parquet, one at a time.
+"""Read a table row by row: CSV, TSV, JSONL or Parquet.
 
-A row that is no good is told by its number and the reason, and the next one follows.
+A bad row is reported by its number and the reason, and reading continues.
 """
 
 import csv

@@ -1,4 +1,4 @@
-"""What was seen before, however much it is."""
+"""A set of texts seen before, of any size."""
 
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence

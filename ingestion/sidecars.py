@@ -1,4 +1,4 @@
-"""What is written beside a picture: a caption (`.txt`), facts (`.json`), a class (`.cls`)."""
+"""Sidecar files of a picture: a caption (`.txt`), metadata (`.json`), a class (`.cls`)."""
 
 import json
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Where items come from: chosen by what the user named."""
+"""Sources of items, chosen by what the user named."""
 
 from collections.abc import Callable, Iterator
 from contextlib import suppress

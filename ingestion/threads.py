@@ -1,4 +1,4 @@
-"""Functions that run at the same time, each in a thread; where one breaks, all of them stop."""
+"""Run functions concurrently, each in a thread; if one fails, all stop."""
 
 import threading
 from collections.abc import Callable, Iterable

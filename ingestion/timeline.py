@@ -1,4 +1,4 @@
-"""When the frames of a video are shown, read without decoding any."""
+"""The display times of a video's frames, read without decoding."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Points that need no encoding: the same content is in the collection already."""
+"""Reuse points: the same content is already in the collection."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

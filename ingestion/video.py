@@ -1,4 +1,4 @@
-"""Video files to frames at given times: decord, and PyAV where decord cannot."""
+"""Read video frames at given times, with decord or, where decord cannot, PyAV."""
 
 import math
 from collections.abc import Iterator, Sequence

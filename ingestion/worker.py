@@ -1,4 +1,4 @@
-"""A process that decodes: whatever a file does to it, nothing else is harmed.
+"""The decoding process: whatever a file does to it, nothing else is harmed.
 
 Started by `ingestion.crew`; it ends when the process that started it does.
 """

@@ -1,4 +1,4 @@
-"""What scores of a collection mean: fitted to what texts that nothing answers reach in it."""
+"""Calibrate relevance on a collection, by the scores of texts that nothing in it answers."""
 
 from collections.abc import Mapping
 from contextlib import suppress

@@ -1,4 +1,4 @@
-"""Fewer of the same: near-duplicates under one hit, and hits unlike those before them."""
+"""Collapse near-duplicates and diversify hits."""
 
 from collections.abc import Collection as Some
 from collections.abc import Sequence

@@ -13,7 +13,7 @@ RetrievalError
 
 
 class RetrievalError(Exception):
-    """Base of every error raised in `retrieval`; its text is fit for a person to read."""
+    """Base of every error raised in `retrieval`; its text is written for people."""
 
 
 class InvalidQuery(RetrievalError):

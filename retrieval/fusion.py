@@ -1,4 +1,4 @@
-"""Two lists made one: what vectors found, and what has the words that were asked for."""
+"""Fuse the results of vector search and word search."""
 
 from collections.abc import Sequence
 

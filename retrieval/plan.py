@@ -1,4 +1,4 @@
-"""Which stages a query goes through: what it asks for, and what the collection stores."""
+"""Decide the stages of a query from its options and the stored vectors."""
 
 from dataclasses import dataclass
 

@@ -23,7 +23,7 @@ MINUS = -0.5
 
 @dataclass(frozen=True)
 class Part:
-    """One thing to look for (positive weight) or to stay away from (negative weight).
+    """One thing to search for (positive weight) or to steer away from (negative weight).
 
     Exactly one of `text` (any language), `image`, `point` (a stored point's id) and `vector`
     (floats `[dim]` of the space that is searched, brought to unit norm) is given.
@@ -51,20 +51,20 @@ class Part:
 
 @dataclass(frozen=True)
 class Query:
-    """What to look for and how to answer; docs/retrieval.md draws the stages.
+    """What to search for and how to answer; docs/retrieval.md describes the stages.
 
     `parts` are embedded, weighted and summed. `limit` counts assets when `group` is on (hits of one
-    video become one answer with its moments), points otherwise. `cursor` goes on where an answer
+    video become one answer with its moments), points otherwise. `cursor` continues where an answer
     ended. `vector` names the stored vector to search with, alone; by default the collection decides
     (`c`, then `g`, where both are stored).
 
     `words` also looks for points whose text or caption has every word of a query of one text.
-    `effort`, 0 to 1, is how hard an index is looked through: at 1 nothing is missed; by default as
-    hard as the collection's recall takes. `candidates` is how many of a stage's best the next one
-    looks at. `rerank` lets the encoder compare that many pictures with the text, one by one.
-    `collapse` shows one of near-duplicates. `diversity`, 0 to 1, prefers hits unlike those before
-    them. `min_relevance`, 0 to 1, leaves out what is less likely to answer a text; it can leave
-    nothing. `explain` lists what was done.
+    `effort`, 0 to 1, is the search effort in an index: 1 is exact; by default, what the
+    collection's recall needs. `candidates` is how many candidates a stage passes to the next.
+    `rerank` lets the encoder compare that many pictures with the text, one by one. `collapse` shows
+    one of near-duplicates. `diversity`, 0 to 1, prefers hits unlike those before them.
+    `min_relevance`, 0 to 1, leaves out what is less likely to answer a text; it can leave nothing.
+    `explain` lists what was done.
     """
 
     parts: Sequence[Part]

@@ -1,4 +1,4 @@
-"""How likely a hit answers a text: its score, beside what scores of that encoder mean."""
+"""Relevance: how likely a hit answers a text, from its score and its encoder's scale."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Answer a query: embed its parts, find, put in order, cut a page, add the moments."""
+"""Answer a query: embed its parts, retrieve, rank, cut a page, add the moments."""
 
 from collections import defaultdict
 from collections.abc import Sequence

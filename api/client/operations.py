@@ -168,7 +168,7 @@ def points(
 
 
 def count(collection: str, filter: Filter | None = None) -> Call[int]:  # noqa: A002
-    """How many points match."""
+    """The number of points that match."""
     path, body = "/v1/collections/{name}/points/count", {"filter": filter}
     return Call("POST", path, _count, {"name": collection}, json=body)
 

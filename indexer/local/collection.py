@@ -175,7 +175,7 @@ class LocalCollection:
         return count
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
-        """The records of these ids, in their order, unknown ids left out."""
+        """The records of these ids, in order, without unknown ids."""
         check_ids(ids)
         check_names(with_vectors, self.schema)
         with self._engine().snapshot() as snapshot:
@@ -198,7 +198,7 @@ class LocalCollection:
             return read.scroll(snapshot, filter, limit, after, with_vectors)
 
     def count(self, filter: Filter | None = None) -> int:  # noqa: A002
-        """How many points match."""
+        """The number of points that match."""
         check_filter(filter)
         with self._engine().snapshot() as snapshot:
             return read.count(snapshot, filter)

@@ -152,7 +152,7 @@ class LocalStore:
         return self._aliases.all() if self._folder.is_dir() else {}
 
     def set_alias(self, alias: str, collection: str) -> None:
-        """Make an alias, or have it name another collection from one moment to the next."""
+        """Create an alias, or move it to another collection atomically."""
         check_name(alias)
         check_name(collection)
         refuse_alias(collection, self._aliases.target(collection))

@@ -201,7 +201,7 @@ class QdrantCollection:
         return len(known)
 
     def get(self, ids: Sequence[UUID], *, with_vectors: Sequence[str] = ()) -> list[Record]:
-        """The records of these ids, in their order, unknown ids left out."""
+        """The records of these ids, in order, without unknown ids."""
         check_ids(ids)
         check_names(with_vectors, self._schema)
         found = {_id(point): _record(point) for point in self._remote.retrieve(ids, with_vectors)}
@@ -229,7 +229,7 @@ class QdrantCollection:
         return Page(records, records[-1].id if len(found) > limit else None)
 
     def count(self, filter: Filter | None = None) -> int:  # noqa: A002
-        """How many points match."""
+        """The number of points that match."""
         check_filter(filter)
         return self._remote.count(_tree(filter))
 

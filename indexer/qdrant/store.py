@@ -87,7 +87,7 @@ class QdrantStore:
         return {alias: to for alias, to in sorted(self._all_aliases().items()) if to in ours}
 
     def set_alias(self, alias: str, collection: str) -> None:
-        """Make an alias, or have it name another collection from one moment to the next."""
+        """Create an alias, or move it to another collection atomically."""
         check_name(alias)
         known, _ = self._known(collection)
         refuse_alias(collection, None if known == collection else known)
