@@ -1,4 +1,4 @@
-"""Paths on this machine that somebody else named."""
+"""Check paths on this machine that clients name."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Libraries and models stay to the end: garbage collection looks through them once."""
+"""Exclude long-lived libraries and models from garbage collection."""
 
 import gc
 import sys

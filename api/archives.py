@@ -1,4 +1,4 @@
-"""What was made of collections and is kept in one folder, named for collection and time."""
+"""Archives of collections (snapshots, exports) in one folder, named by collection and time."""
 
 import re
 from datetime import UTC, datetime

@@ -1,4 +1,4 @@
-"""Many small calls as few large ones: what waits while the device is busy runs together."""
+"""Dynamic batching: calls that wait while the device is busy run together."""
 
 import threading
 import time

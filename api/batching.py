@@ -1,4 +1,4 @@
-"""One encoder shared by many threads, which runs their small calls together."""
+"""An encoder shared by many threads that batches their small calls."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A bulk ingestion of one installation: what the command line and the jobs over HTTP do."""
+"""Bulk ingestion, as the command line and HTTP jobs run it."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass

@@ -1,4 +1,4 @@
-"""Captions in the payload of what was ingested, where words find them."""
+"""Generate captions of ingested media and store them in their payloads."""
 
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace

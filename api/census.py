@@ -1,4 +1,4 @@
-"""How many files there are, counted beside the ingestion that lists them too."""
+"""Count the files of a job in parallel with its ingestion."""
 
 import threading
 from collections.abc import Generator, Sequence

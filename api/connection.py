@@ -1,4 +1,4 @@
-"""One client's connection: the head of each request has to come in time, and to have an end."""
+"""A client connection with limits on the time and size of request headers."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""How many connections are open: for a new one, the one that was idle longest has to go."""
+"""Limit open connections: the one idle longest makes room for a new one."""
 
 import resource
 from typing import Protocol

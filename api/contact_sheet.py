@@ -1,4 +1,4 @@
-"""Answers as one self-contained HTML page with pictures, to look at without a server."""
+"""Render answers as one self-contained HTML page with pictures, viewable without a server."""
 
 import html
 from base64 import b64encode

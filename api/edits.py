@@ -1,4 +1,4 @@
-"""Changes to what a collection holds: payloads, points, whole assets; blocking."""
+"""Edit a collection: payloads, points, whole assets; blocking."""
 
 from uuid import UUID
 

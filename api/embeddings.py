@@ -1,4 +1,4 @@
-"""Vectors and relevance of texts and pictures, in OpenAI's and Cohere's shapes; blocking."""
+"""Embedding and reranking in OpenAI's and Cohere's formats; blocking."""
 
 import base64
 import binascii

@@ -1,4 +1,4 @@
-"""Whether a client has what it asks for already (RFC 9110, section 13.1.2)."""
+"""ETags: whether a client already has what it asks for (RFC 9110, section 13.1.2)."""
 
 from collections.abc import Mapping
 

@@ -1,4 +1,4 @@
-"""Labelled folders to examples that a probe can learn from."""
+"""Read labelled folders into training examples for a probe."""
 
 import hashlib
 from collections import defaultdict

@@ -1,4 +1,4 @@
-"""Exports of collections: those that are kept, and where others may be read from."""
+"""Exports of collections: those stored here, and where others may be read from."""
 
 import shutil
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""What of a job's sources could not be used."""
+"""The files of a job's sources that could not be used."""
 
 import csv
 import io

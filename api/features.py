@@ -1,4 +1,4 @@
-"""Vectors of media files outside of any collection: to classify them, or to learn from them."""
+"""Embed media files outside any collection, to classify them or to train on them."""
 
 import os
 from collections.abc import Iterable, Iterator

@@ -1,4 +1,4 @@
-"""Which payload fields a collection has and what they hold, for those who build filters."""
+"""The payload fields of a collection and their values, for building filters."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""The outermost layer: request ids, who may call, body limit, security headers, last resort."""
+"""The outermost layer: request ids, access checks, body limit, security headers, last resort."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""Auxiliary models, loaded when first asked for; they make room for each other on the device."""
+"""Auxiliary models, loaded on first use; idle ones are unloaded to make room for others."""
 
 import threading
 import time

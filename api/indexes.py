@@ -1,4 +1,4 @@
-"""What a collection costs, how it is indexed and what its scores mean; blocking."""
+"""Report a collection's disk use, index and calibration; blocking."""
 
 from dataclasses import asdict
 

@@ -1,4 +1,4 @@
-"""The originals of what a collection holds, as a source to read them from again."""
+"""The originals of a collection's points, as a source of items."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The parts of one installation, put together from its settings."""
+"""Build the parts of an installation from its settings."""
 
 import logging
 import threading

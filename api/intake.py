@@ -1,4 +1,4 @@
-"""Uploads into a collection: kept by content hash, then ingested like any other file."""
+"""Uploads into a collection: stored by content hash, then ingested like any other file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

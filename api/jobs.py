@@ -1,4 +1,4 @@
-"""The jobs of an installation, as they are asked for and told over HTTP; blocking."""
+"""Jobs over HTTP: submit, describe, cancel; blocking."""
 
 from itertools import islice
 

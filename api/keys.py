@@ -1,4 +1,4 @@
-"""API keys, known by their SHA-256 digests: what each may do, and the sessions opened with them."""
+"""API keys, stored as SHA-256 digests: their scopes, and the sessions opened with them."""
 
 import hashlib
 import hmac

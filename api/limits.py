@@ -1,4 +1,4 @@
-"""How often one caller may call: a token bucket each."""
+"""Rate limits: a token bucket for each caller."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""A bounded load: how many calls a second, and how long each takes."""
+"""Generate a bounded load and measure calls per second and latencies."""
 
 import http.client
 import itertools

@@ -1,4 +1,4 @@
-"""What only collections in the data folder can do, and the refusal of it elsewhere."""
+"""Operations that only local collections support, refused for others."""
 
 from indexer import LocalCollection, LocalStore, Store, Unsupported
 from indexer.base import Collection

@@ -1,4 +1,4 @@
-"""What the service writes to its log: a line for each request, for people or for programs."""
+"""The service's log: a line per request, as text or JSON."""
 
 import json
 import logging

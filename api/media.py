@@ -1,4 +1,4 @@
-"""From a stored point to the file it came from, where that may be served."""
+"""Find the file of a stored point, if it may be served."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Members of archives as files of their own, for those who look at them."""
+"""Copies of archive members as files, for thumbnails and originals."""
 
 import os
 import tempfile

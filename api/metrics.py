@@ -1,4 +1,4 @@
-"""What the service counts and times, in Prometheus' words."""
+"""The service's counters and timings, as Prometheus metrics."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""Keep blocking work off the event loop, and refuse it when too much waits."""
+"""Keep blocking work off the event loop, and refuse it when the queue is full."""
 
 import threading
 from collections.abc import Callable, Iterator

@@ -1,4 +1,4 @@
-"""A request and its answer for each operation with a body, as the OpenAPI document shows them."""
+"""Example requests and responses for the OpenAPI document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What a job is asked to do: what of it may be asked, and the sources and options it comes to."""
+"""Job requests: check them and turn them into sources and options."""
 
 from collections.abc import Iterator
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""How long a request is worth working for: until its deadline, and while its client is there."""
+"""Request deadlines: work only until the deadline and while the client is connected."""
 
 import threading
 import time

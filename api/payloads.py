@@ -1,4 +1,4 @@
-"""What clients say of the files and texts that they send."""
+"""Payloads that clients send with files and texts."""
 
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Search requests as they arrive, JSON or multipart, to the query that retrieval takes."""
+"""Parse search requests, JSON or multipart, into queries."""
 
 from collections.abc import Sequence
 from typing import Any, TypeVar

@@ -1,4 +1,4 @@
-"""What clients of a service are told when it does not do what they ask."""
+"""The error that clients of a service raise when it refuses a request."""
 
 
 class ServiceError(Exception):

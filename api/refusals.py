@@ -1,4 +1,4 @@
-"""What a route may refuse with, as its part of the OpenAPI document says it."""
+"""The error responses of a route, for the OpenAPI document."""
 
 from typing import Any
 

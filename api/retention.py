@@ -1,4 +1,4 @@
-"""What goes when a collection goes: its thumbnails, and the uploads that nobody else has."""
+"""Clean up after a deleted collection: its thumbnails and unshared uploads."""
 
 import logging
 from collections.abc import Iterator

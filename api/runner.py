@@ -1,4 +1,4 @@
-"""Works on the jobs that were queued over HTTP."""
+"""Runs the jobs that were queued over HTTP."""
 
 import logging
 import threading

@@ -1,4 +1,4 @@
-"""Who may call: the host and origin named, and the key shown. Reasons are in docs/security.md."""
+"""Access checks: host, origin and API key. docs/security.md gives the reasons."""
 
 import math
 from ipaddress import ip_address

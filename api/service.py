@@ -1,4 +1,4 @@
-"""What the routes share: the installation, its media and the lanes its work runs in."""
+"""State shared by the routes: the installation, its media and the lanes its work runs in."""
 
 import asyncio
 import logging

@@ -1,4 +1,4 @@
-"""How the service stands right now: for people as one document, for Prometheus as gauges."""
+"""The current status of the service: as a document for people, as gauges for Prometheus."""
 
 import importlib.metadata
 import shutil

@@ -1,4 +1,4 @@
-"""Pictures of stored points, for the models that look at them."""
+"""Load pictures of stored points for models."""
 
 from pathlib import Path
 from uuid import UUID

@@ -1,4 +1,4 @@
-"""Small re-encoded pictures of points, made when first asked for."""
+"""Thumbnails: small re-encoded pictures of points, created on first request."""
 
 import secrets
 from pathlib import Path

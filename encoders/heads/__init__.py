@@ -1,1 +1,1 @@
-"""Auxiliary heads: what the InternVL family does beside embedding."""
+"""Auxiliary heads: what the InternVL family does besides embedding."""

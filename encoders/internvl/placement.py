@@ -1,4 +1,4 @@
-"""Where a model lies, in which number format, and putting it there."""
+"""Model placement: devices and dtypes."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

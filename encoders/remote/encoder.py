@@ -1,4 +1,4 @@
-"""Another installation's encoder behind the protocol of one that is here."""
+"""The encoder of another installation, behind the protocol of a local one."""
 
 import base64
 import json

@@ -1,4 +1,4 @@
-"""The first stage of a remote encoder: a picture without loss, the same for the other side."""
+"""The first stage of a remote encoder: pictures encoded without loss for the server."""
 
 import io
 from dataclasses import dataclass

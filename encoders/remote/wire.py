@@ -1,4 +1,4 @@
-"""Calls of another installation that are repeated while it is away, and its errors as ours."""
+"""HTTP calls to another installation: retries, and its errors translated to ours."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Messages between processes: arrays travel as they lie in memory, not inside of a pickle."""
+"""Messages between processes: arrays are sent as raw memory, not pickled."""
 
 import pickle
 from multiprocessing.connection import Connection

@@ -1,4 +1,4 @@
-"""The processes of an encoder: started, given tasks, mourned and replaced."""
+"""The worker processes of an encoder: start them, give them tasks, replace dead ones."""
 
 import logging
 import threading

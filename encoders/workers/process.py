@@ -1,4 +1,4 @@
-"""A process that holds an encoder on one device, from both of its ends."""
+"""A worker process with an encoder on one device: both ends of it."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What the workers of an encoder have to do, in one queue that outlives any of them."""
+"""The task queue of an encoder's workers, which outlives any of them."""
 
 import threading
 import time

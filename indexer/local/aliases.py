@@ -1,4 +1,4 @@
-"""Other names of collections: symbolic links beside their folders.
+"""Aliases of collections: symbolic links beside their folders.
 
 A name is a folder or a link, never both, and a rename replaces a link from one moment to the next.
 """

@@ -1,4 +1,4 @@
-"""Calibration: how much of a segment's index must be looked at to find what an exact scan finds.
+"""Calibration: how much of a segment's index must be searched to find what an exact scan finds.
 
 Measured when the segment is built, for every kind of query that `trial` makes. Which kind a query
 is like shows in its affinity, its product with the nearest centroid: the lower, the harder it is.

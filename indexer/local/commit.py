@@ -1,4 +1,4 @@
-"""Commits: one at a time per collection, whichever process asks, and durable when they return."""
+"""Commits: one at a time per collection across processes, durable when they return."""
 
 import contextlib
 import sqlite3

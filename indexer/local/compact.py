@@ -1,4 +1,4 @@
-"""Compaction: what lives is moved together, file by file, and the room of the dead is given back.
+"""Compaction: move live rows together, file by file, and free the space of dead ones.
 
 Each raw file with dead rows is retired in a commit of its own: its live vectors are appended to the
 last file like any others, the records of the old one go, and after the commit so does the file.

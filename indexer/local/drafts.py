@@ -1,4 +1,4 @@
-"""Hidden folders in which something is built before it gets its name.
+"""Hidden folders in which a collection is built before it is renamed into place.
 
 Whoever builds holds a lock on the folder; one that nobody holds was left by a crash.
 """

@@ -1,4 +1,4 @@
-"""What one process holds of an open collection: its lock, connections, views and committer."""
+"""The state of an open collection in one process: its lock, connections, views and committer."""
 
 import sqlite3
 import threading

@@ -1,4 +1,4 @@
-"""What we ask of the file system: that a sync is a sync, and that locks are real."""
+"""Requirements on the file system: real syncs and real locks."""
 
 import os
 import sys

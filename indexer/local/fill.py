@@ -1,4 +1,4 @@
-"""Vectors for points that are there already: a name added, and filled in bit by bit."""
+"""Add a vector name to existing points and fill it in step by step."""
 
 from collections.abc import Mapping
 from uuid import UUID

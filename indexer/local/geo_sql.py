@@ -1,4 +1,4 @@
-"""Places in circles and boxes: found by latitude in the index, then looked at exactly."""
+"""Places in circles and boxes: found by latitude in the index, then checked exactly."""
 
 import math
 import sqlite3

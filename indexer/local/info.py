@@ -1,4 +1,4 @@
-"""What is sealed of a collection, for people to look at."""
+"""Describe the sealed segments of a collection, for people."""
 
 from dataclasses import dataclass
 

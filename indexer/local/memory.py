@@ -1,8 +1,8 @@
-"""Memory that was freed, and that the C library keeps for the next time.
+"""Limit and return freed memory that the C library keeps.
 
-glibc has a heap for each of many threads, and keeps up to 64 MB of every one once large arrays were
-freed: after some sealing, each time by another thread, that is hundreds. Where the library is
-another, nothing is done.
+glibc has a heap per thread and keeps up to 64 MB of each after large arrays were freed. Sealing
+runs in a new thread each time, so that adds up to hundreds. With other C libraries this does
+nothing.
 """
 
 import ctypes

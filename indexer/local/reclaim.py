@@ -1,4 +1,4 @@
-"""What raw files hold that nobody needs: rows of dead points, and files that no record names."""
+"""Find garbage in raw files: rows of dead points, and files that no record names."""
 
 import contextlib
 import fcntl

@@ -1,4 +1,4 @@
-"""Snapshots back into folders: nothing is believed before it was checked."""
+"""Restore snapshots into folders; everything is checked before it is used."""
 
 import shutil
 import sqlite3

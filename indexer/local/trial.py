@@ -1,4 +1,4 @@
-"""What indexes over the same rows are measured by: queries of several kinds, and their answers.
+"""Trial queries of several kinds with their exact answers, to measure indexes.
 
 Queries like images lie among what is stored. Queries like texts lie far from all of it (the
 modality gap of dual encoders: Liang et al., arXiv:2203.02053), and an index tuned on the first

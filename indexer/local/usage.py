@@ -1,4 +1,4 @@
-"""What a collection holds and what it costs on the disk."""
+"""The contents of a collection and its disk use."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Circles and boxes on Earth, so asked that an index of places finds all that lies in them.
+"""Circles and boxes on Earth as queries for which Qdrant's geo index misses nothing.
 
 Qdrant's index leaves out places where it should not (found by comparison, qdrant-edge-py 0.9.0): at
 the poles and at the date line, and here and there in circles of more than a thousand kilometres. A

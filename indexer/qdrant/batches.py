@@ -1,4 +1,4 @@
-"""Points as Qdrant takes them, in requests of a bounded size."""
+"""Points as Qdrant requests of a bounded size."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice

@@ -1,4 +1,4 @@
-"""What a Qdrant collection of ours says of itself, in its metadata."""
+"""The metadata that polylens stores in a Qdrant collection."""
 
 from dataclasses import dataclass
 from typing import Any

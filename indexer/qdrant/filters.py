@@ -1,4 +1,4 @@
-"""Our filters as Qdrant's, over the terms that `indexer.qdrant.payloads` stores."""
+"""Translate filters to Qdrant's, over the terms that `indexer.qdrant.payloads` stores."""
 
 import json
 import re

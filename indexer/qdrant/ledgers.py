@@ -1,4 +1,4 @@
-"""What is kept of Qdrant collections on this machine, in the installation's own database.
+"""Ledgers of Qdrant collections, in the installation's own database.
 
 For each a ledger, and the points of unfinished assets.
 """

@@ -1,4 +1,4 @@
-"""How collections lie on a Qdrant server, how they are asked, and how patient we are with it."""
+"""Options for storage and search on a Qdrant server, and for retries."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

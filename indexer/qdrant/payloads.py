@@ -1,4 +1,4 @@
-"""How a point's payload lies in Qdrant, so that filters mean there what they mean everywhere.
+"""Payloads in Qdrant, stored so that filters mean the same as everywhere.
 
 Each top-level field `color` is stored twice: `color` as it was given, and `color~`, the terms by
 which it is found. Both are written by one operation, so that they never disagree. The URI of the

@@ -1,4 +1,4 @@
-"""The points of one Qdrant collection: each request that we make of them."""
+"""The requests to one Qdrant collection."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The one place that talks to Qdrant: retries with jitter, and its errors turned into ours."""
+"""The only module that calls Qdrant: retries with jitter, and translates its errors."""
 
 import os
 import random

@@ -1,4 +1,4 @@
-"""Points of unfinished assets of a Qdrant collection, kept on this machine until they are whole.
+"""Staged points of a Qdrant collection, kept on this machine until their assets are complete.
 
 Qdrant knows no unpublished points, and to leave them out of every search would slow all of them.
 """

@@ -1,4 +1,4 @@
-"""All collections of ours on a Qdrant server."""
+"""The polylens collections on a Qdrant server."""
 
 from pathlib import Path
 from uuid import UUID, uuid4

@@ -1,4 +1,4 @@
-"""Zero-shot classifiers that were made before, since their texts take time to encode."""
+"""A cache of zero-shot classifiers, since their texts take time to encode."""
 
 import contextlib
 from collections.abc import Callable

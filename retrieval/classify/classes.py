@@ -1,4 +1,4 @@
-"""What there is to tell apart: labels, and what prompts call them."""
+"""Class lists: labels, and the names that prompts use for them."""
 
 import unicodedata
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""A linear classifier over an encoder's vectors: zero-shot, trained or public, all are one."""
+"""A linear classifier over an encoder's vectors, whether zero-shot, trained or public."""
 
 import json
 import uuid

@@ -1,4 +1,4 @@
-"""Lists that people keep in text files: one entry a line, `#` before a remark."""
+"""Read lists from text files: one entry per line, `#` starts a comment."""
 
 from pathlib import Path
 

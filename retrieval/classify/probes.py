@@ -1,4 +1,4 @@
-"""Classifiers that a user trained or imported, kept by name."""
+"""Trained and imported classifiers, stored by name."""
 
 import re
 from dataclasses import dataclass

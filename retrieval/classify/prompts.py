@@ -1,4 +1,4 @@
-"""Sentences that a class name is put into, so that it reads like a caption.
+"""Prompt templates that turn a class name into a caption.
 
 Averaging the vectors of many is the protocol of CLIP (Radford et al. 2021, section 3.1.4). The
 sentences are our own.

@@ -1,4 +1,4 @@
-"""Labels for what a collection holds, from the vectors that are stored."""
+"""Label the points of a collection by their stored vectors."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator

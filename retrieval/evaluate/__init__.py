@@ -1,4 +1,4 @@
-"""Measuring: the public protocols over local copies, and a user's own judgements."""
+"""Evaluation: public protocols over local copies, and a user's own judgements."""
 
 from retrieval.evaluate.embeddings import Embeddings, Follow, ReadFrames
 from retrieval.evaluate.judged import RERANK, evaluate_judgements

@@ -1,4 +1,4 @@
-"""Data sets as the protocols see them, and what of them is not there."""
+"""Data sets as the protocols see them, with their missing parts."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace

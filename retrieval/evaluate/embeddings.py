@@ -1,4 +1,4 @@
-"""Vectors of a data set, made once: a run that was interrupted goes on where it stopped."""
+"""Cached vectors of a data set, so an interrupted run continues where it stopped."""
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor

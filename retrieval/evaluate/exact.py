@@ -1,4 +1,4 @@
-"""The truth to compare an index with: every stored vector against every query."""
+"""Exact search as ground truth: every stored vector against every query."""
 
 from collections.abc import Iterator, Sequence
 

@@ -1,4 +1,4 @@
-"""A live collection against a user's own judgements, stage by stage."""
+"""Evaluate a live collection on a user's own judgements, stage by stage."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence

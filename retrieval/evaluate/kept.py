@@ -1,4 +1,4 @@
-"""What took long to compute, kept in files: a run that was interrupted goes on where it stopped."""
+"""A file cache of expensive results, so an interrupted run continues where it stopped."""
 
 import contextlib
 import uuid

@@ -1,4 +1,4 @@
-"""At which rank the first right answer stands: what recall in CLIP-like papers is made of.
+"""The rank of the first right answer: the basis of recall in CLIP-like papers.
 
 Recall@k of the public protocols is the share of queries with at least one right answer among the
 first k, not the share of all right answers that are found.

@@ -1,4 +1,4 @@
-"""What an evaluation found, and what was published for the same protocol."""
+"""The results of an evaluation, beside those published for the same protocol."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Where each of our tensors lies in the two public layouts of InternVL chat checkpoints.
+"""Map our tensors to the two public layouts of InternVL chat checkpoints.
 
 Ours are the names of the original one, but for two things: language models have `transformers`'
 names (InternLM2 becomes a Llama), and InternViT has its fused qkv.

@@ -1,4 +1,4 @@
-"""Conversations as the text each family of InternVL-Chat was trained on."""
+"""Format conversations as each InternVL-Chat family was trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
