@@ -96,6 +96,7 @@ def seal(
             plan = planned(snapshot, name, options, all_rows=all_rows)
         if plan is None:
             return False
+        segment_file.check_writable(engine.folder)
         record = _built(engine.folder, plan, options, stop) if len(plan.positions) else None
         published = engine.committer.run_alone(partial(_publish, plan, record))
         with engine.snapshot() as snapshot:

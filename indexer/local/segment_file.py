@@ -2,10 +2,12 @@
 
 import hashlib
 import sqlite3
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
+from indexer.errors import StorageError
 from indexer.local import faiss_index
 from indexer.local.calibrate import Calibration
 from indexer.local.database import translated
@@ -52,6 +54,19 @@ def records(connection: sqlite3.Connection) -> list[Record]:
             f"SELECT {_COLUMNS} ORDER BY number"
         )
     ]
+
+
+def check_writable(folder: Path) -> None:
+    """Raises `StorageError` where no segment could be written, before one is built in vain."""
+    place = folder / FOLDER
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise StorageError(
+            f"cannot write to {place}: {error.strerror}; allow this user to write there, or search "
+            "without: vectors that are in no index are scanned"
+        ) from error
 
 
 def write(folder: Path, name: str, index: Index) -> SegmentFile:

@@ -8,6 +8,7 @@ import pytest
 from tests.api.cli.conftest import Run
 from tests.indexer.conftest import qdrant, qdrant_server
 from tests.indexer.qdrant.loopback import Loopback
+from tests.users import unprivileged
 
 __all__ = ["qdrant", "qdrant_server"]
 
@@ -41,6 +42,20 @@ def test_build_seals_what_there_is_and_info_tells(filled: Run) -> None:
     assert all(recall >= 0.98 for recall in segment["recall"].values())
     assert told(filled, "info")["index"] == built["index"]
     assert f"kind {segment['kind']}" in filled("index", "info").out
+
+
+def test_build_where_nothing_may_be_written_says_so(
+    filled: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told(filled, "build")
+    [segments] = tmp_path.rglob("segments")
+    segments.chmod(0o555)
+    monkeypatch.setenv("POLYLENS_INDEX_KIND", "hnsw-sq8")
+    with unprivileged():
+        ran = filled("index", "build")
+    assert ran.code == 1
+    assert f"cannot write to {segments}: Permission denied; allow this user to write" in ran.err
+    assert "faiss" not in ran.err
 
 
 def test_compact_gives_room_back(filled: Run, photos: Path) -> None:
