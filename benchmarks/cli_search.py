@@ -23,7 +23,7 @@ from ingestion import ingest, walk
 SEARCH = [sys.executable, "-c", "from api.cli import main; main()", "search", "-c", "demo"]
 COMMANDS = {
     "python, doing nothing": [sys.executable, "-c", "pass"],
-    "imports of the command line": [sys.executable, "-c", "import api.cli"],
+    "imports of the command line": [sys.executable, "-c", "import api.cli.app"],
     "search, `fake` encoder": [*SEARCH, "-c", "fake", "red"],
     "search, `offline` encoder": [*SEARCH, "un gato"],
     "the same, --json": [*SEARCH, "--json", "un gato"],

@@ -21,6 +21,7 @@ from encoders.fake import FakeEncoder
 from indexer import LocalCollection
 from ingestion import IngestOptions, Limits
 from ingestion.crew import Crew
+from ingestion.errors import DecoderLost
 from ingestion.messages import Described, Looked, Order, Setup, Shown
 from ingestion.options import VideoOptions
 from ingestion.pipes import Stopped
@@ -97,6 +98,14 @@ def test_a_file_that_kills_its_decoder_fails_alone(
         assert re.fullmatch(reason, events[f"{colour}.png"].reason)
 
 
+def test_a_file_that_cannot_even_be_opened_to_an_end_is_given_up(media: Path) -> None:
+    pipe = media / "pipe.jpg"
+    os.mkfifo(pipe)  # what was a file when it was listed
+    crew = Crew(Setup(FakeEncoder().preprocess, Limits(max_seconds=0.5), VideoOptions()))
+    with crew.helper() as helper, pytest.raises(DecoderLost, match=r"no progress for 0\.5 s"):
+        list(helper.read(pipe, look_and_decode))
+
+
 def test_a_process_says_what_a_reader_would(media: Path, crew: Crew) -> None:
     path = make.save_pictures(media, 1)[0]
     reader = Reader(Setup(FakeEncoder().preprocess, LIMITS, VideoOptions()))
@@ -166,6 +175,7 @@ def test_preprocessing_that_cannot_travel_is_refused(preprocess: str, media: Pat
     script = f"""
 from pathlib import Path
 from ingestion.crew import Crew
+from ingestion.errors import DecoderLost
 from ingestion.messages import Order, Setup
 from ingestion.options import Limits, VideoOptions
 

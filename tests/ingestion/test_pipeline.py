@@ -12,7 +12,7 @@ from PIL import Image
 
 from encoders import EncoderInfo, EncoderMismatch, InvalidInput, Pixels, Vectors
 from encoders.fake import FakeEncoder
-from indexer import LocalCollection, LocalStore, Schema, point_id
+from indexer import LocalCollection, LocalStore, Record, Schema, point_id
 from ingestion import (
     EncodingStopped,
     FileEvent,
@@ -443,6 +443,28 @@ def test_one_bad_vector_fails_its_file_alone(media: Path, collection: LocalColle
     assert (report.done, report.failed) == (10, 1)
     assert events["white.png"].status == "failed"
     assert collection.count() == 10
+
+
+def test_a_renamed_video_keeps_its_vectors(media: Path, collection: LocalCollection) -> None:
+    film = make.save_video(media / "film.mp4", make.frames(["red", "blue"], each=40), fps=10)
+    run(media, FakeEncoder(), collection)
+    before = collection.scroll(with_vectors=["default"]).records
+    moved = film.rename(media / "renamed.mp4").as_uri()
+    counting = Brittle()
+    report, _ = run(media, counting, collection)
+    assert (report.done, counting.batches) == (1, [])
+    records = collection.scroll(with_vectors=["default"]).records
+    after = [one for one in records if one.asset == moved]
+    assert len(before) == len(after) == 3
+
+    def told(records: list[Record]) -> list[tuple[object, ...]]:
+        names = ("kind", "start", "end", "frame", "duration", "codec", "phash")
+        return sorted(
+            (*(one.payload[name] for name in names), one.vectors["default"].tobytes())
+            for one in records
+        )
+
+    assert told(after) == told(before)
 
 
 def test_another_encoder_is_refused_at_once(tmp_path: Path) -> None:

@@ -1,4 +1,6 @@
 import socket
+import subprocess
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -128,3 +130,22 @@ def test_keys_are_made_listed_and_revoked(run: Run) -> None:
     again = run("keys", "revoke", "page")
     assert again.code == 2
     assert "no stored key" in again.err
+
+
+INTERRUPTED = """
+import sys
+
+class Impatient:
+    def find_spec(self, name, path=None, target=None):
+        if name == "api.cli.ingest":
+            raise KeyboardInterrupt
+
+sys.meta_path.insert(0, Impatient())
+from api.cli import main
+main()
+"""
+
+
+def test_ctrl_c_while_it_is_loaded_leaves_no_trace() -> None:
+    ran = subprocess.run([sys.executable, "-c", INTERRUPTED], capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (130, "")
