@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import BrowserContext, Page, expect
 
 from tests.api.conftest import fill
-from tests.api.page.browsing import both_widths, choose, names, search, time_past, watched
+from tests.api.page.browsing import PHONE, both_widths, choose, names, search, time_past, watched
 from tests.api.routes.test_session import DIGEST, KEY
 from tests.api.server import Served, serving
 from tests.media import encoded, plain
@@ -173,6 +174,21 @@ def test_no_good_match_is_said(context: BrowserContext, library: Served) -> None
     search(page, "red")
     expect(page.locator("#grid .tile").first).not_to_have_class("tile faint")
     expect(page.locator("#grid .tile").last).to_have_class("tile faint")
+
+
+@pytest.mark.parametrize("context", [PHONE], indirect=True)
+def test_a_lone_best_match_fills_its_row_on_a_phone(
+    context: BrowserContext, library: Served
+) -> None:
+    page = watched(context, library.url, [])
+    page.goto(library.url)
+    search(page, "cyan")
+    best = page.locator("#grid .tile:not(.faint)")
+    expect(best).to_have_count(1)
+    tile, grid = best.bounding_box(), page.locator("#grid").bounding_box()
+    assert tile is not None
+    assert grid is not None
+    assert tile["width"] == grid["width"]
 
 
 def test_nothing_ingested_yet(context: BrowserContext, tmp_path: Path) -> None:
