@@ -1,20 +1,23 @@
 """What Ray costs: one folder of photos through `--engine local` and through `--engine ray`.
 
-    python -m benchmarks.ingest_cluster [--photos 300] [--rounds 3]
+    python -m benchmarks.ingest_cluster [--photos 600] [--rounds 3]
 
 Both fill a Qdrant server: that of the tests, in a process of its own. Ray is of this machine alone,
 with two actors. It is started once, and told apart; what each job takes until its first file is
-done, with Ray the start of its actors, is told apart, too. The engines take turns, files are in the
-page cache, medians count. The encoder is `fake`, so that all the rest counts.
+done, with Ray the start of its actors, is told apart, too. After a quarter of the files all
+processes are at work: a rate is told from there, and the processor time of the next half, for Ray
+ends actors before the last file is told. The engines take turns, files are in the page cache,
+medians count. The encoder is `fake`, so that all the rest counts.
 """
 
 import argparse
+import os
 import statistics
 import tempfile
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -29,12 +32,20 @@ from ingestion.cluster import open_fleet
 
 SPAWN = get_context("spawn")
 Run = Callable[[Collection], Iterable[Progress]]
+TICKS = os.sysconf("SC_CLK_TCK")  # a second
+ROLES = {
+    "ingestion.worker": "decoders",
+    "ray::MapWorker": "actors",
+    "ray::Desk": "desk",
+    "spawn_main": "Qdrant",
+}
+"""By what is in the command line of a process; the others below this one are Ray's own."""
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--photos", type=int, default=300)
+    parser.add_argument("--photos", type=int, default=600)
     parser.add_argument("--megapixels", type=float, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
@@ -49,17 +60,17 @@ def main() -> None:
                 "local": lambda collection: ingest(walk(folder), FakeEncoder(), collection),
                 "ray": lambda collection: fleet.ingest(walk(folder), collection),
             }
-            times = defaultdict(list)
+            runs = defaultdict(list)
             for _ in range(options.rounds):
                 for engine, run in engines.items():
-                    times[engine].append(measured(run, store, options.photos))
+                    runs[engine].append(measured(run, store, options.photos))
         store.close()
-    print("| engine | s to the first file | s in all | images/s | images/s after the first |")
-    print("|---|---|---|---|---|")
-    for engine, found in times.items():
-        first, whole = map(statistics.median, zip(*found, strict=True))
-        rates = (options.photos / whole, (options.photos - 1) / (whole - first))
-        print(f"| `{engine}` | {first:.2f} | {whole:.1f} | {rates[0]:.1f} | {rates[1]:.1f} |")
+    columns = list(dict.fromkeys(name for found in runs.values() for name in found[0]))
+    print(f"| engine | {' | '.join(columns)} |")
+    print("|---" * (len(columns) + 1) + "|")
+    for engine, found in runs.items():
+        medians = [statistics.median(one.get(name, 0) for one in found) for name in columns]
+        print(f"| `{engine}` | {' | '.join(f'{median:.1f}' for median in medians)} |")
 
 
 @contextmanager
@@ -82,19 +93,61 @@ def serve(connection: Connection) -> None:
         connection.recv()
 
 
-def measured(run: Run, store: QdrantStore, count: int) -> tuple[float, float]:
-    """Seconds until the first file is done, and all."""
+def measured(run: Run, store: QdrantStore, count: int) -> dict[str, float]:
+    """Seconds, rates, and milliseconds of processor time for each photo, by role of process."""
     info = FakeEncoder().info
     collection = store.create("photos", Schema(info.vectors, info.name, info.fingerprint))
-    start, first, done = time.perf_counter(), 0.0, 0
+    quarter = count // 4
+    start, marks = time.perf_counter(), list[tuple[float, defaultdict[str, float]]]()
     for step in run(collection):
-        first = first or (time.perf_counter() - start if step.done else 0.0)
-        done = step.done
+        if len(marks) < 4 and step.done >= (1, quarter, 3 * quarter, count)[len(marks)]:
+            marks.append((time.perf_counter() - start, processor_seconds()))
     whole = time.perf_counter() - start
-    if done != count:
-        raise RuntimeError(f"{done} of {count} files were ingested")
+    if len(marks) < 4:
+        raise RuntimeError(f"fewer than {count} files were ingested")
     store.drop("photos")
-    return first, whole
+    (first, _), (early, before), (_, after), (late, _) = marks
+    spent = {role: 1000 * (after[role] - before[role]) / (2 * quarter) for role in after}
+    return {
+        "s to the first file": first,
+        "s in all": whole,
+        "images/s": count / whole,
+        "images/s after a quarter": (count - quarter) / (late - early),
+        "processor ms a photo": sum(spent.values()),
+        **spent,
+    }
+
+
+def processor_seconds() -> defaultdict[str, float]:
+    """What this process and those below it have used, by their role."""
+    parents, seconds = {}, {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            fields = (folder / "stat").read_text().rpartition(")")[2].split()
+            parents[int(folder.name)] = int(fields[1])
+            seconds[int(folder.name)] = (int(fields[11]) + int(fields[12])) / TICKS
+    sums = defaultdict[str, float](float)
+    for process, used in seconds.items():
+        if is_below(process, parents):
+            sums[role_of(process)] += used
+    return sums
+
+
+def is_below(process: int, parents: dict[int, int]) -> bool:
+    """Whether this process started it, or what did, and so on; it is below itself."""
+    while process not in (os.getpid(), 0):
+        process = parents.get(process, 0)
+    return process != 0
+
+
+def role_of(process: int) -> str:
+    """In one word or two."""
+    if process == os.getpid():
+        return "command"
+    command = ""
+    with suppress(OSError):
+        command = Path(f"/proc/{process}/cmdline").read_text()
+    return next((role for part, role in ROLES.items() if part in command), "Ray's own")
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from functools import lru_cache
 from pathlib import Path
 
 from indexer.errors import StorageError
@@ -57,6 +58,7 @@ def refuse_remote(folder: Path) -> None:
         )
 
 
+@lru_cache  # asked whenever a database is opened, of the same few folders
 def filesystem_type(folder: Path, mountinfo: str) -> str:
     """The type of the file system that holds an absolute folder, by Linux's table of mounts."""
     best, kind = -1, ""

@@ -23,7 +23,7 @@ class Ledgers:
     """Tables in `folder/polylens.db`, made when first needed; safe from any thread and process."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self._folder = folder.absolute()  # the process that has a copy may be elsewhere
 
     def ledger(self, collection: UUID) -> SqlLedger:
         """That of a collection, by its uid."""

@@ -1,7 +1,8 @@
 """Where the driver and the actors meet: an actor on the driver's machine.
 
 It keeps only what is on its way. The other actors reach neither the ledger nor the server: what
-they want to know of the collection they ask here, and the driver answers.
+they want to know of the collection they ask here. What the ledger has is looked up at once, all
+else the driver answers.
 """
 
 import asyncio
@@ -15,7 +16,7 @@ import ray
 
 from indexer.base import Collection, Page, Record, Schema
 from indexer.filters import Filter
-from indexer.ledger import LedgerRow
+from indexer.ledger import Ledger, LedgerRow
 from ingestion.encoding import Encoded, Staged
 from ingestion.pipes import Stopped
 
@@ -26,7 +27,8 @@ Packed = bytes | None
 class Desk:
     """To be run as an asynchronous actor; groups are numbered from 0."""
 
-    def __init__(self) -> None:
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
         self._groups: dict[int, asyncio.Future[Packed]] = {}
         self._questions: asyncio.Queue[tuple[int, bytes] | None] = asyncio.Queue()
         self._answers: dict[int, asyncio.Future[Packed]] = {}
@@ -66,6 +68,10 @@ class Desk:
         self._deaths = Counter({of: count for of, count in self._deaths.items() if of[0] != number})
         self._groups[number] = asyncio.get_running_loop().create_future()
         _settle(self._groups[number], empty)
+
+    async def by_hash(self, hashes: Sequence[str]) -> dict[str, LedgerRow]:
+        """As the ledger has it: asked for every file, so the driver is spared."""
+        return await asyncio.to_thread(self._ledger.by_hash, hashes)
 
     async def ask(self, question: bytes) -> Packed:
         """The driver's answer; None where it gives no more."""
@@ -130,7 +136,7 @@ class Asking:
         self._desk = desk
         self.name = name
         self.schema = schema
-        self.ledger = _Ledger(self)
+        self.ledger = _Ledger(desk)
 
     @property
     def collection(self) -> Collection:
@@ -171,8 +177,8 @@ class Asking:
 
 
 class _Ledger:
-    def __init__(self, asking: Asking) -> None:
-        self._asking = asking
+    def __init__(self, desk: Any) -> None:  # noqa: ANN401 - an actor
+        self._desk = desk
 
     def by_hash(self, hashes: Sequence[str]) -> dict[str, LedgerRow]:
-        return cast(dict[str, LedgerRow], self._asking.ask("by_hash", hashes))
+        return cast(dict[str, LedgerRow], ray.get(self._desk.by_hash.remote(hashes)))

@@ -41,9 +41,9 @@ class RayEngine:
     def __init__(
         self, fleet: "Fleet", collection: Collection, options: IngestOptions, patience: Patience
     ) -> None:
-        seats, lanes = fleet.seats, fleet.seats.count * LANES
+        seats = fleet.seats
         self.encoded: Pipe[Encoded | Staged] = Pipe(1024)
-        self.meters = Meters(Meter(lanes), Meter(lanes), Meter())
+        self.meters = Meters(Meter(seats.count), Meter(seats.count), Meter())
         self.stages: Sequence[Callable[[], None]] = [
             self._offer,
             self._run,
@@ -53,14 +53,16 @@ class RayEngine:
         self._patience = patience
         self._size = 2 * (options.batch_size or fleet.info.batch_size)
         self._jobs: Pipe[Job] = Pipe(self._size)
-        self._ahead = Window(AHEAD * lanes)
+        self._ahead = Window(AHEAD * LANES * seats.count)
         self._left: dict[int, set[str]] = {}  # the groups at work, and what is finished of each
         self._taking = threading.Lock()
         self._seats = seats.count
         self._stopped = False
         self._begun = threading.Event()
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-        self._desk: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(Desk).remote()
+        self._desk: Any = ray.remote(num_cpus=0, scheduling_strategy=here)(Desk).remote(
+            collection.ledger
+        )
         orders = Orders(
             fleet.name,
             fleet.load,
@@ -215,8 +217,6 @@ class RayEngine:
             case "tell":
                 self._receive(*args)
                 return True
-            case "by_hash":
-                return self._collection.ledger.by_hash(*args)
             case _:
                 ask = getattr(self._collection, call)
                 return self._patience(lambda: ask(*args, **options))

@@ -31,7 +31,7 @@ class Deadly(FakeEncoder):
     def encode_pixels(self, pixels: Sequence[Pixels], *, normalize: bool = True) -> Vectors:
         if any((image == 255).all() for image in pixels):
             os.kill(os.getpid(), signal.SIGKILL)
-        time.sleep(0.6)  # so that a part of a group is told before its actor dies
+        time.sleep(1.1)  # so that a part of a group is told before its actor dies
         return super().encode_pixels(pixels, normalize=normalize)
 
 
