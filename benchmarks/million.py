@@ -5,20 +5,23 @@
 The `fake` encoder takes no time worth speaking of, so this measures everything else: listing a
 manifest (texts, JSONL) or shards (small JPEGs in WebDataset tars of 10,000), the ledger, commits,
 sealing of segments and the list of jobs. Each line is a tenth of the run: its wall time, the
-processor time of this process, which other work on the machine does not change, the memory that it
-has then, and the most of its own that it had meanwhile. The rerun finds nothing to do; the time to
-see whether anything is gone is told apart.
+processor time of this process and of those it started that ended, which other work on the machine
+does not change, the memory that it has then, and the most of their own that it and one that it
+started had meanwhile. The rerun finds nothing to do; the time to see whether anything is gone is
+told apart.
 """
 
 import argparse
 import io
 import json
+import os
 import re
 import tarfile
 import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
@@ -44,8 +47,8 @@ from ingestion.gone import vanished
 SHARD = 10_000  # members
 PAUSE = 0.02  # seconds between two looks at the memory
 HEAD = (
-    "| seconds | assets/s | processor µs an asset | MiB | MiB mapped | most MiB |\n"
-    "|---|---|---|---|---|---|---|"
+    "| seconds | assets/s | processor µs an asset | MiB | MiB mapped | most MiB "
+    "| most MiB of a process it started |\n|---|---|---|---|---|---|---|---|"
 )
 
 
@@ -84,7 +87,7 @@ def run(sources: Sequence[Source], collection: LocalCollection, data: Path, step
     needs = frozenset(tower for source in sources for tower in source.needs)
     options = replace(IngestOptions(), needs=needs)
     start = last = time.perf_counter()
-    spent = time.process_time()
+    spent = processor()
     seen, settled = Seen(), 0
     items = distinct(chain.from_iterable(sources), seen)
     peak = Peak()
@@ -93,18 +96,18 @@ def run(sources: Sequence[Source], collection: LocalCollection, data: Path, step
             now = snapshot.done + snapshot.unchanged + snapshot.skipped + snapshot.failed
             if now - settled >= step or snapshot.final:
                 if now > settled:
-                    seconds, work = time.perf_counter() - last, time.process_time() - spent
+                    seconds, work = time.perf_counter() - last, processor() - spent
                     each = f"{(now - settled) / seconds:,.0f} | {1e6 * work / (now - settled):.1f}"
                     print(
                         f"| {now:,} | {seconds:.1f} | {each} | {memory()} | {peak.take()} |",
                         flush=True,
                     )
-                settled, last, spent = now, time.perf_counter(), time.process_time()
-    last, spent = time.perf_counter(), time.process_time()
+                settled, last, spent = now, time.perf_counter(), processor()
+    last, spent = time.perf_counter(), processor()
     if any(vanished(collection.ledger, sources, seen)):
         raise RuntimeError("something is gone")
     seen.close()
-    seconds, work = time.perf_counter() - last, time.process_time() - spent
+    seconds, work = time.perf_counter() - last, processor() - spent
     print(f"\nnothing is gone: {seconds:.1f} s, {1e6 * work / now:.1f} µs of processor an asset")
     return time.perf_counter() - start
 
@@ -147,21 +150,43 @@ def pictures(first: int, end: int) -> Iterator[tuple[str, bytes]]:
 
 
 class Peak:
-    """The most memory of its own that this process had, MiB, by looking all the time."""
+    """The most memory of their own, MiB, that this process and one of its had, by looking often."""
 
     def __init__(self) -> None:
-        self._most = 0
+        self._most = self._others = 0
         threading.Thread(target=self._look, daemon=True).start()
 
-    def take(self) -> int:
+    def take(self) -> str:
         """Since it was taken before."""
-        most, self._most = self._most, 0
-        return most
+        taken = f"{self._most} | {self._others}"
+        self._most = self._others = 0
+        return taken
 
     def _look(self) -> None:
         while True:
-            self._most = max(self._most, int(memory().partition(" ")[0]))
+            self._most = max(self._most, own())
+            self._others = max([self._others, *map(own, started())])
             time.sleep(PAUSE)
+
+
+def processor() -> float:
+    """Seconds of this process, and of those it started, as they end."""
+    return sum(os.times()[:4])
+
+
+def started() -> list[str]:
+    """The processes that this one has started."""
+    with suppress(OSError):  # a thread that ended meanwhile
+        lists = [path.read_text() for path in Path("/proc/self/task").glob("*/children")]
+        return " ".join(lists).split()
+    return []
+
+
+def own(process: int | str = "self") -> int:
+    """The memory of a process that is its own, MiB; 0 when it ended."""
+    with suppress(OSError):
+        return int(memory(process).partition(" ")[0] or 0)
+    return 0
 
 
 def memory(process: int | str = "self") -> str:

@@ -145,7 +145,6 @@ def calibrate(
     trial: Trial,
     *,
     threads: int = 0,
-    stop: faiss_index.Stop = lambda: False,
 ) -> Calibration:
     """Compare an index of so many rows with an exact scan of them; `threads` 0 is one per core."""
     centroids = faiss_index.centroids(index)
@@ -158,7 +157,7 @@ def calibrate(
     tiers = {}
     for k, count in TIERS.items():
         some = [group.first(count) for group in groups]
-        tiers[k] = _frontier(_measured(ask, kind, k, rows, some, steps, stop), kind)
+        tiers[k] = _frontier(_measured(ask, kind, k, rows, some, steps), kind)
         if k >= rows:
             break
     return Calibration(trial.source, tiers, _least(index, groups))
@@ -204,15 +203,12 @@ def _measured(
     rows: int,
     groups: Sequence[_Group],
     steps: Sequence[tuple[Look, float]],
-    stop: faiss_index.Stop,
 ) -> Iterator[tuple[float, Level]]:
     """Levels, and how much they look at."""
     times = [n for n in _DEPTHS if n <= _MOST_TIMES.get(kind, n)]
     depths = sorted({min(max(_LEAST_DEPTH, n * k), _MOST_DEPTH) for n in times})
     recalls: list[list[float]] = [[] for _ in groups]
     for look, looked_at in steps:
-        if stop():
-            raise faiss_index.Stopped
         if kind == "hnsw-sq8":  # which is searched better the more is asked for
             depths = [max(_LEAST_DEPTH, k, look.most)]
         for number, group in enumerate(groups):

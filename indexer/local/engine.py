@@ -47,6 +47,7 @@ class Engine:
                 raise CollectionDamaged(f"collection {folder.name!r} lacks its file {part}")
         check_installed()
         self.folder = folder
+        self.lock_timeout = lock_timeout
         self._name = folder.name
         self._viewing = threading.Lock()
         with translated(f"open collection {self._name!r}"):

@@ -6,7 +6,7 @@ FAISS aborts the process when a mapped one is.
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import cache
 from importlib.metadata import PackageNotFoundError, distribution
 from importlib.util import find_spec
@@ -34,11 +34,6 @@ MOST_EF = 1024
 Floats = NDArray[np.float32]
 Index: TypeAlias = Any
 """A FAISS index; the library has no types."""
-Stop = Callable[[], bool]
-
-
-class Stopped(Exception):
-    """The index is not wanted any more."""
 
 
 @cache
@@ -98,18 +93,13 @@ def memory() -> int:
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 
 
-def trained(
-    description: str, sample: Floats, *, threads: int = 0, stop: Stop = lambda: False
-) -> Index:
-    """An index that is empty, for unit vectors like `sample` `[m, dim]`.
-
-    Raises `Stopped` soon after `stop()` is true.
-    """
+def trained(description: str, sample: Floats, *, threads: int = 0) -> Index:
+    """An index that is empty, for unit vectors like `sample` `[m, dim]`."""
     faiss = _faiss()
     faiss.omp_set_num_threads(threads or _cores())
     index = faiss.index_factory(sample.shape[1], description, faiss.METRIC_INNER_PRODUCT)
     if isinstance(index, faiss.IndexIVF):
-        index.quantizer.add(_centroids(faiss, sample, index.nlist, stop))
+        index.quantizer.add(_centroids(faiss, sample, index.nlist))
     else:
         index.hnsw.efConstruction = _EF_CONSTRUCTION
         index = faiss.IndexIDMap(index)
@@ -117,22 +107,14 @@ def trained(
     return index
 
 
-def fill(
-    index: Index,
-    parts: Iterable[tuple[Ints, Floats]],
-    *,
-    threads: int = 0,
-    stop: Stop = lambda: False,
-) -> None:
-    """Give a trained index ids and unit vectors; raises `Stopped` soon after `stop()` is true."""
+def fill(index: Index, parts: Iterable[tuple[Ints, Floats]], *, threads: int = 0) -> None:
+    """Give a trained index ids and unit vectors."""
     _faiss().omp_set_num_threads(threads or _cores())
     for ids, vectors in parts:
-        if stop():
-            raise Stopped
         index.add_with_ids(vectors, ids)
 
 
-def _centroids(faiss: ModuleType, sample: Floats, lists: int, stop: Stop) -> Floats:
+def _centroids(faiss: ModuleType, sample: Floats, lists: int) -> Floats:
     """Those of k-means, float32 `[lists, dim]`; of one list the mean, whatever its norm."""
     if lists == 1:
         mean: Floats = sample.mean(axis=0, keepdims=True)
@@ -142,12 +124,9 @@ def _centroids(faiss: ModuleType, sample: Floats, lists: int, stop: Stop) -> Flo
     if faiss.get_num_gpus():
         flat = faiss.index_cpu_to_all_gpus(flat)
     means = faiss.Clustering(dim, lists)
-    means.spherical, means.niter = True, 1
+    means.spherical, means.niter = True, _ROUNDS
     means.min_points_per_centroid = 1
-    for _ in range(_ROUNDS):
-        if stop():
-            raise Stopped
-        means.train(sample, flat)  # goes on from the centroids it has
+    means.train(sample, flat)
     found: Floats = faiss.vector_to_array(means.centroids).reshape(lists, dim)
     return found
 

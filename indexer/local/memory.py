@@ -1,8 +1,7 @@
 """Limit and return freed memory that the C library keeps.
 
-glibc has a heap per thread and keeps up to 64 MB of each after large arrays were freed. Sealing
-runs in a new thread each time, so that adds up to hundreds. With other C libraries this does
-nothing.
+glibc has a heap per thread and keeps up to 64 MB of each after large arrays were freed. With other
+C libraries this does nothing.
 """
 
 import ctypes

@@ -3,17 +3,18 @@
 import fcntl
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from indexer.errors import StorageError
+from indexer.errors import IndexerError, StorageError
 from indexer.local import faiss_index, segment_file
 from indexer.local.calibrate import TIERS, calibrate
 from indexer.local.engine import Engine, Snapshot
-from indexer.local.faiss_index import Floats, Index, Stop
+from indexer.local.faiss_index import Floats, Index
 from indexer.local.lock import folder_lock
 from indexer.local.memory import give_back
 from indexer.local.options import IndexKind, IndexOptions
@@ -70,18 +71,11 @@ class Plan:
         return self.vectors.rows.points[chosen], self.vectors.gather(chosen)
 
 
-def seal(
-    engine: Engine,
-    name: str,
-    options: IndexOptions,
-    *,
-    all_rows: bool = False,
-    stop: Stop = lambda: False,
-) -> bool:
+def seal(engine: Engine, name: str, options: IndexOptions, *, all_rows: bool = False) -> bool:
     """Do the next thing that is due for a vector name; False when nothing was.
 
     With `all_rows` even a short tail is sealed, and what is not of the kind asked for. Raises
-    `Busy`, `faiss_index.Stopped`, `StorageError` or `CollectionDamaged`.
+    `Busy`, `StorageError` or `CollectionDamaged`.
     """
     folder = engine.folder / FOLDER
     try:
@@ -97,11 +91,26 @@ def seal(
         if plan is None:
             return False
         segment_file.check_writable(engine.folder)
-        record = _built(engine.folder, plan, options, stop) if len(plan.positions) else None
+        record = _built(engine.folder, plan, options) if len(plan.positions) else None
         published = engine.committer.run_alone(partial(_publish, plan, record))
         with engine.snapshot() as snapshot:
             segment_file.sweep(engine.folder, snapshot.connection)
         return published
+
+
+def tidy(engine: Engine) -> None:
+    """Remove what a builder that died has left, unless another is at work."""
+    folder = engine.folder / FOLDER
+    with suppress(OSError, IndexerError), folder_lock(folder, fcntl.LOCK_EX) as alone:
+        if alone:
+            with engine.reading() as connection:
+                segment_file.sweep(engine.folder, connection)
+
+
+def unsealed(snapshot: Snapshot, options: IndexOptions) -> int:
+    """How many visible vectors are in no segment: of the names that get one, the most."""
+    names = options.names(snapshot.view.vectors)
+    return max(int(snapshot.sealed[name].alive.counts[0]) for name in names)
 
 
 def planned(
@@ -140,19 +149,19 @@ def _positions(sealed: Sealed, numbers: set[int]) -> Ints:
     return np.flatnonzero(sealed.rows.alive & np.isin(owner, [-1, *places]))
 
 
-def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Record:
+def _built(folder: Path, plan: Plan, options: IndexOptions) -> Record:
     """An index of the first kind that reaches the recall asked for, or of the last."""
     rows = len(plan.positions)
     random = np.random.default_rng(plan.version)
     images = image_like(*plan.sample(max(TIERS.values()), random), random)
     texts, source = _text_queries(plan, random)
-    trial = Trial.over([*texts, images], source, min(max(TIERS), rows), plan.parts, stop)
+    trial = Trial.over([*texts, images], source, min(max(TIERS), rows), plan.parts)
     index: Index = None
     for kind in options.kinds_of(rows, plan.dim, faiss_index.memory()):
         del index  # before the next one takes as much
         give_back()
-        description, index = _index(plan, kind, options, random, stop)
-        calibration = calibrate(index, kind, rows, trial, threads=options.threads, stop=stop)
+        description, index = _index(plan, kind, options, random)
+        calibration = calibrate(index, kind, rows, trial, threads=options.threads)
         if calibration.reaches(options.recall):
             break
     file = segment_file.write(folder, plan.name, index)
@@ -160,7 +169,7 @@ def _built(folder: Path, plan: Plan, options: IndexOptions, stop: Stop) -> Recor
 
 
 def _index(
-    plan: Plan, kind: IndexKind, options: IndexOptions, random: np.random.Generator, stop: Stop
+    plan: Plan, kind: IndexKind, options: IndexOptions, random: np.random.Generator
 ) -> tuple[str, Index]:
     rows = len(plan.positions)
     description = faiss_index.factory(kind, rows, plan.dim)
@@ -168,10 +177,8 @@ def _index(
     wanted = faiss_index.training_rows(rows)
     threads = options.threads
     # The sample is large, and nobody's any more once the index is trained.
-    index = faiss_index.trained(
-        description, plan.sample(wanted, random)[1], threads=threads, stop=stop
-    )
-    faiss_index.fill(index, plan.parts(), threads=threads, stop=stop)
+    index = faiss_index.trained(description, plan.sample(wanted, random)[1], threads=threads)
+    faiss_index.fill(index, plan.parts(), threads=threads)
     return description, index
 
 

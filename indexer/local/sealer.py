@@ -1,30 +1,30 @@
-"""Sealing in the background: one thread of a process that writes or serves."""
+"""Seal in the background of a process that writes or serves, in child processes."""
 
 import atexit
 import logging
 import threading
-import time
 import weakref
 
 from indexer.errors import IndexerError
 from indexer.local import segment_file
+from indexer.local.builder import Builder, Order
 from indexer.local.engine import Engine
-from indexer.local.faiss_index import Stopped, check_installed
-from indexer.local.memory import give_back
+from indexer.local.faiss_index import check_installed
 from indexer.local.options import IndexOptions
-from indexer.local.seal import Busy, seal
+from indexer.local.seal import planned, tidy, unsealed
 from indexer.local.transaction import Transaction
 
 log = logging.getLogger("polylens")
 
 _BEHIND = 4
 """Times `tail_rows`, above which writers wait."""
-_PAUSE = 0.2
-"""Seconds between two looks at whether another process has done sealing."""
 
 
 class Sealer:
-    """Seals a collection as it changes; safe from any thread."""
+    """Seals a collection as it changes; safe from any thread.
+
+    A process that only writes needs no view of the rows for it, and opens no segment.
+    """
 
     def __init__(self, engine: Engine, options: IndexOptions) -> None:
         self._engine = engine
@@ -32,9 +32,10 @@ class Sealer:
         self._changed = threading.Condition()
         self._changes = _not_sealed(engine, options)  # since the last look
         self._tail = 0
-        self._checking = False
+        self._checking = self._serving = False
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._builder: Builder | None = None
         self._active = bool(options.names(engine.schema().vectors)) and check_installed()
         _known.add(self)
 
@@ -44,7 +45,7 @@ class Sealer:
             return
         with self._changed:
             self._changes += points
-            if self._changes * 4 > self._options.tail_rows:
+            if self._is_due():
                 self._start()
             if not self._changed.wait_for(self._keeps_up, self._options.patience):
                 log.warning(
@@ -54,21 +55,28 @@ class Sealer:
     def check(self) -> None:
         """Compare every segment with its checksum, replace what is damaged, and seal what is due.
 
-        In the background.
+        In the background, and for who serves: from now on no search has to open a new segment.
         """
         if self._active:
             with self._changed:
-                self._checking = True
+                self._checking = self._serving = True
                 self._start()
 
     def stop(self) -> None:
-        """End what is going on, soon; nothing begins any more."""
+        """End what is going on, at once; nothing begins any more."""
         self._stopping.set()
         with self._changed:
             thread, self._active = self._thread, False
+            if self._builder is not None:
+                self._builder.kill()
             self._changed.notify_all()
         if thread is not None and thread is not threading.current_thread():
             thread.join()
+
+    def _is_due(self) -> bool:
+        """Whether there may be something to seal, or many rows died."""
+        least = self._options.tail_rows
+        return self._changes * 4 > least and self._tail + self._changes > least
 
     def _keeps_up(self) -> bool:
         waiting = self._tail + self._changes
@@ -81,13 +89,11 @@ class Sealer:
 
     def _run(self) -> None:
         try:
-            while self._due():
+            while self._goes_on():
                 self._work()
-                give_back()
-        except Stopped:
-            pass
         except IndexerError as error:
-            log.warning("sealing failed, searches go on without: %s", error)
+            if not self._stopping.is_set():
+                log.warning("sealing failed, searches go on without: %s", error)
         except Exception:
             log.exception("sealing failed, searches go on without")
         finally:
@@ -95,43 +101,58 @@ class Sealer:
                 self._thread = None
                 self._changed.notify_all()
 
-    def _due(self) -> bool:
+    def _goes_on(self) -> bool:
         with self._changed:
-            return self._checking or self._changes * 4 > self._options.tail_rows
+            return self._active and (self._checking or self._is_due())
 
     def _work(self) -> None:
         with self._changed:
-            self._changes, checking, self._checking = 0, self._checking, False
+            checking, self._checking = self._checking, False
+            self._tail, self._changes = self._tail + self._changes, 0
         if checking:
             drop_damaged(self._engine)
-        for name in self._options.names(self._engine.schema().vectors):
-            while self._seal(name):
-                self._measure(name)
-            self._measure(name)
+        if not checking or self._finds_due():
+            self._build()
+        if self._serving:
+            with self._engine.snapshot() as snapshot:
+                self._found(unsealed(snapshot, self._options))
 
-    def _seal(self, name: str) -> bool:
-        while True:
-            if self._stopping.is_set():
-                raise Stopped
-            try:
-                return seal(self._engine, name, self._options, stop=self._stopping.is_set)
-            except Busy:
-                time.sleep(_PAUSE)
-
-    def _measure(self, name: str) -> None:
+    def _finds_due(self) -> bool:
         with self._engine.snapshot() as snapshot:
-            tail = int(snapshot.sealed[name].alive.counts[0])
+            names = self._options.names(snapshot.view.vectors)
+            return any(planned(snapshot, name, self._options) for name in names)
+
+    def _build(self) -> None:
+        builder = Builder(Order(self._engine.folder, self._engine.lock_timeout, self._options))
+        with self._changed:
+            self._builder = builder
+            if self._stopping.is_set():
+                builder.kill()
+        try:
+            for tail in builder.tails():
+                self._found(tail)
+        except IndexerError:
+            tidy(self._engine)
+            raise
+        finally:
+            self._builder = None
+
+    def _found(self, tail: int) -> None:
+        """So many vectors are in no segment."""
         with self._changed:
             self._tail, self._changes = tail, 0
             self._changed.notify_all()
 
 
 def _not_sealed(engine: Engine, options: IndexOptions) -> int:
-    """At most so many vectors are in no segment."""
+    """Roughly how many vectors are in no segment."""
     with engine.snapshot() as snapshot:
         return sum(
-            len(snapshot.view.vectors[name].rows.points)
-            - sum(record.rows for record in snapshot.sealed[name].records)
+            max(
+                0,
+                len(snapshot.view.vectors[name].rows.points)
+                - sum(record.rows for record in snapshot.sealed[name].records),
+            )
             for name in options.names(engine.schema().vectors)
         )
 

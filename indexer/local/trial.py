@@ -12,7 +12,6 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from indexer.local import faiss_index
 from indexer.local.faiss_index import Floats
 from indexer.local.view import Ints
 
@@ -67,13 +66,10 @@ class Trial:
         source: Source,
         most: int,
         parts: Parts,
-        stop: faiss_index.Stop = lambda: False,
     ) -> "Trial":
         """With the `most` best of an exact scan; `parts` yields the ids and vectors of all rows."""
         nearest = [_Nearest(queries, most) for queries in kinds]
         for ids, rows in parts():
-            if stop():
-                raise faiss_index.Stopped
             for one in nearest:
                 one.see(ids, rows)
         return cls([Kind(one.queries, one.truth()) for one in nearest], source)
