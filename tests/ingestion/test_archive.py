@@ -192,7 +192,7 @@ def test_an_absurd_header_takes_no_memory(tmp_path: Path) -> None:
     (item,) = listed(path)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert "absurd" in item.fault
+    assert "a header of impossible length" in item.fault
     assert peak < 4 << 20
 
 
