@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.cli.options import CollectionName, Data, EncoderName, More, installation
+from api.cli.render import counted
 from api.installation import Installation
 from encoders import EncoderError
 from indexer import IndexerError, LocalCollection, LocalStore
@@ -81,11 +82,10 @@ def _part(distribution: str, module: str, without: str | None) -> str:
 
 def _collection(polylens: Installation, name: str) -> str:
     collection = polylens.store.open(name)
+    points = counted(collection.count(), "point")
     if isinstance(collection, LocalCollection):
-        return (
-            f"{collection.count()} points, {collection.verify() / 1e6:.1f} MB of vectors verified"
-        )
-    return f"{collection.count()} points"
+        return f"{points}, {collection.verify() / 1e6:.1f} MB of vectors verified"
+    return points
 
 
 def _device() -> str:

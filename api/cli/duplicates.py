@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from api.cli.options import CollectionName, Data, More, installation
 from api.cli.progress import asset_name
+from api.cli.render import counted
 
 if TYPE_CHECKING:
     from ingestion import Copy, Group
@@ -57,7 +58,8 @@ def duplicates(
         console.print()
     copies = sum(len(group.others) for group in groups)
     spare = sum(group.spare for group in groups)
-    console.print(f"{len(groups)} groups, {copies} copies, {decimal(spare)} in them")
+    found = f"{counted(len(groups), 'group')}, {counted(copies, 'copy', 'copies')}"
+    console.print(f"{found}, {decimal(spare)} in {'it' if copies == 1 else 'them'}")
     if groups:
         console.print(HINT)
 

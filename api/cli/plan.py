@@ -10,6 +10,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from api.cli.render import counted
 from indexer import InvalidPoint, Payload
 from indexer.payload import check_payload
 from indexer.sizing import GIB, PAYLOAD, TB, Estimate, Load, Machine, estimates
@@ -95,7 +96,7 @@ def _show(load: Load, found: list[Estimate], encoding: Encoding) -> None:
     for one in found:
         rows.add_row(*_cells(one), style="" if one.fits else "dim")
     vectors = ", ".join(f"{name} ({dim})" for name, dim in load.dims.items())
-    console.print(f"{load.items:,} points with {vectors}\n")
+    console.print(f"{counted(load.items, 'point')} with {vectors}\n")
     console.print(rows)
     console.print(
         f"\nEncoding {encoding.images:,.0f} images at {encoding.images_per_second:g} a second and "

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from api.cli.render import duration, printable
+from api.cli.render import counted, duration, printable
 from indexer import LedgerRow
 from ingestion import Plan, Report
 from ingestion import Progress as Snapshot
@@ -54,36 +54,37 @@ def follow_captions(steps: Iterable["Captioned"], console: Console = console) ->
     """Count captions as they are written, and say how many there are at the end."""
     with console.status("captions") as status:
         for done in steps:
-            status.update(f"{done.written} captions")
-    missed = f"; {done.left_out} pictures were not available" if done.left_out else ""
-    console.print(f"{done.written} captions written{missed}")
+            status.update(counted(done.written, "caption"))
+    missed = counted(done.left_out, "picture was not available", "pictures were not available")
+    also = f"; {missed}" if done.left_out else ""
+    console.print(f"{counted(done.written, 'caption')} written{also}")
     return done
 
 
 def show_end(bulk: "Bulk", points: "Reconciled", gone: int, *, pruned: bool) -> None:
     """Say what the collection holds, and what of it is gone."""
     held, accounted = points.collection_points, points.ledger_points
+    here = counted(held, "point")
     where = f"collection [bold]{escape(bulk.name)}[/], job {bulk.job}"
     if held == accounted:
-        console.print(f"{held} points in {where}: matches the ledger")
+        console.print(f"{here} in {where}: matches the ledger")
     elif points.is_short:
         console.print(
-            f"[red]{held} points in {where}, but the ledger has {accounted}[/]: some were removed "
+            f"[red]{here} in {where}, but the ledger has {accounted:,}[/]: some were removed "
             "or lost. polylens doctor checks; --force processes everything again",
             soft_wrap=True,
         )
     else:
-        console.print(
-            f"{held} points in {where}: {accounted} from ingestion, the rest added directly"
-        )
+        console.print(f"{here} in {where}: {accounted:,} from ingestion, the rest added directly")
     if bulk.copies:
-        console.print(f"{bulk.copies} near-duplicates of better files: polylens duplicates")
+        one, many = "near-duplicate of a better file", "near-duplicates of better files"
+        console.print(f"{counted(bulk.copies, one, many)}: polylens duplicates")
     if gone and pruned:
-        console.print(f"{gone} files no longer exist and were removed")
+        one, many = "file no longer exists and was", "files no longer exist and were"
+        console.print(f"{counted(gone, one, many)} removed")
     elif gone:
-        console.print(
-            f"{gone} files no longer exist but are still searchable: --prune removes them"
-        )
+        one, many = "file no longer exists but is", "files no longer exist but are"
+        console.print(f"{counted(gone, one, many)} still searchable: --prune removes missing files")
 
 
 def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
@@ -110,15 +111,15 @@ def show_left_out(rows: Iterable[LedgerRow], *, every: bool) -> None:
 def show_plan(plan: Plan, seconds: float | None) -> None:
     """Print what an ingestion would do, and in about how many `seconds`."""
     console.print(
-        f"{plan.found} files found: [bold]{plan.new} new[/], {plan.changed} changed, "
+        f"{counted(plan.found, 'file')} found: [bold]{plan.new} new[/], {plan.changed} changed, "
         f"{plan.unchanged} unchanged, {plan.failed_before} failed before, "
         f"{plan.skipped} skipped, {plan.unusable} unusable"
     )
-    also = f", {plan.texts} texts" if plan.texts else ""
+    also = f", {counted(plan.texts, 'text')}" if plan.texts else ""
     also += f", {plan.elsewhere} to fetch" if plan.elsewhere else ""
     time = f"; about {duration(seconds)}" if seconds is not None else ""
     console.print(
-        f"To do: {plan.images} images and {plan.videos} videos{also}, "
+        f"To do: {counted(plan.images, 'image')} and {counted(plan.videos, 'video')}{also}, "
         f"{plan.bytes / 1e6:,.1f} MB{time}"
     )
     for asset, reason in list(plan.reasons.items())[:MOST_SHOWN]:
@@ -149,9 +150,10 @@ def asset_name(asset: str) -> str:
 def _summarise(report: Report, console: Console) -> None:
     rates = report.rates
     console.print(
-        f"{report.found} files found: [bold]{report.done} done[/], {report.unchanged} unchanged, "
+        f"{counted(report.found, 'file')} found: [bold]{report.done} done[/], "
+        f"{report.unchanged} unchanged, "
         f"{report.skipped} skipped, {report.failed} failed; "
-        f"{report.points} points written in {report.seconds:.1f} s",
+        f"{counted(report.points, 'point')} written in {report.seconds:.1f} s",
         soft_wrap=True,
     )
     if report.failed_before:

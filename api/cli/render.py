@@ -80,6 +80,11 @@ def moment(found: Found) -> str:
     return f"{clock(best.start)}-{clock(best.end)}{more}"
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 file`, `1,200 files`; `many` where the plural is more than an s."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def clock(seconds: float) -> str:
     """Seconds as `m:ss`, or `h:mm:ss` from an hour on."""
     minutes, second = divmod(int(seconds), 60)

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from api.cli.options import Data, More, Url, client_key, settings
+from api.cli.render import counted
 
 if TYPE_CHECKING:
     from api.schemas.indexes import IndexStatus
@@ -36,7 +37,7 @@ def status(
         *(("device", device.name) for device in now.devices),
         ("disk", f"{now.disk.free / 1e9:.1f} of {now.disk.total / 1e9:.1f} GB free"),
         ("waiting", ", ".join(f"{n} {lane}" for lane, n in now.waiting.items() if n) or "nothing"),
-        *((c.name, f"{c.points:,} points{_index(c.indexes)}") for c in now.collections),
+        *((c.name, f"{counted(c.points, 'point')}{_index(c.indexes)}") for c in now.collections),
         *((name, "cannot be opened: polylens doctor says why") for name in now.unreadable),
     ):
         console.print(f"[dim]{escape(name):>12}[/] {escape(words)}", soft_wrap=True)
@@ -44,6 +45,7 @@ def status(
 
 def _index(indexes: "list[IndexStatus]") -> str:
     return "".join(
-        f"; {one.vector}: {len(one.segments)} segments, {one.unsealed:,} rows in none"
+        f"; {one.vector}: {counted(len(one.segments), 'segment')}, "
+        f"{counted(one.unsealed, 'row')} in none"
         for one in indexes
     )

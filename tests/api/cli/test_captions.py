@@ -109,7 +109,7 @@ def test_a_collection_that_is_there_gets_them_without_encoding_again(
 def test_only_what_was_listed_is_captioned(tiny: Run, folder: Path, tmp_path: Path) -> None:
     assert tiny("ingest", folder).code == 0
     ran = tiny("ingest", folder / IMAGES[0].name, "--captions")
-    assert "1 captions written" in ran.out
+    assert "1 caption written" in ran.out
     named = {name for name, one in stored(tmp_path / "data").items() if "caption" in one}
     assert named == {IMAGES[0].name}
 
@@ -141,7 +141,7 @@ def test_members_of_shards_get_captions(tiny: Run, tmp_path: Path) -> None:
         tar.add(IMAGES[0], "000.png")
     ran = tiny("ingest", shard, "--captions")
     assert ran.code == 0, ran.err
-    assert "1 captions written" in ran.out
+    assert "1 caption written" in ran.out
     assert stored(tmp_path / "data")["000.png"]["caption"]
 
 

@@ -28,7 +28,7 @@ def test_copies_are_found_recorded_and_listed(run: Run, album: Path) -> None:
     shown = run("duplicates").out
     lines = [line.split()[-1] for line in shown.splitlines()[:3]]
     assert lines == [str(album / f"{width}.jpg") for width in (600, 300, 150)]
-    assert "1 groups, 2 copies" in shown
+    assert "1 group, 2 copies" in shown
     (group,) = map(json.loads, run("duplicates", "--json").out.splitlines())
     assert group["spare_bytes"] == sum(one["size"] for one in group["others"])
     found = json.loads(run("search", "red", "-n", "10", "--filter", UNIQUE, "--json").out)
@@ -39,7 +39,7 @@ def test_copies_are_found_recorded_and_listed(run: Run, album: Path) -> None:
 def test_what_is_pruned_leaves_its_group(run: Run, album: Path) -> None:
     run("ingest", album)
     (album / "600.jpg").unlink()
-    assert "1 near-duplicates" in run("ingest", album, "--prune").out
+    assert "1 near-duplicate of a better file" in run("ingest", album, "--prune").out
     (group,) = map(json.loads, run("duplicates", "--json").out.splitlines())
     assert group["best"]["asset"].endswith("300.jpg")
 

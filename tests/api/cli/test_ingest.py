@@ -74,10 +74,10 @@ def test_a_file_that_is_gone_is_told_and_forgotten_on_demand(run: Run, photos: P
     run("ingest", photos)
     before = json.loads(run("ingest", photos, "--json").out)["collection_points"]
     (photos / "red.jpg").rename(photos.parent / "elsewhere.jpg")
-    still = "1 files no longer exist but are still searchable: --prune removes them"
+    still = "1 file no longer exists but is still searchable: --prune removes missing files"
     assert still in run("ingest", photos).out
     pruned = run("ingest", photos, "--prune").out
-    assert "1 files no longer exist and were removed" in pruned
+    assert "1 file no longer exists and was removed" in pruned
     assert f"{before - 1} points in collection default" in pruned
     assert "red.jpg" not in run("search", "red").out
     (photos.parent / "elsewhere.jpg").rename(photos / "red.jpg")
@@ -89,7 +89,7 @@ def test_a_dry_run_writes_nothing(run: Run, photos: Path, tmp_path: Path) -> Non
     ran = run("ingest", photos, "--dry-run")
     assert ran.code == 0
     assert "4 files found: 4 new" in ran.out
-    assert "3 images and 1 videos" in ran.out
+    assert "3 images and 1 video," in ran.out
     assert not (tmp_path / "data").exists()
 
 
