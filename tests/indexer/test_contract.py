@@ -286,7 +286,7 @@ def test_bad_points_are_refused(collection: Collection) -> None:
         (Point(good.id, "a", {}), "no vector"),
         (Point(good.id, "a", loosely([1.0] * 12)), "must map names to arrays, not be list"),
         (loosely({"id": good.id}), "must be a Point"),
-        (Point(good.id, "a", {"nope": good.vectors["c"]}), "there are: c, g"),
+        (Point(good.id, "a", {"nope": good.vectors["c"]}), "the names are: c, g"),
     ]:
         with pytest.raises(InvalidPoint, match=words) as caught:
             collection.upsert([a_point("before"), broken])
@@ -434,9 +434,9 @@ def test_queries_that_cannot_be_answered_are_refused(collection: Collection) -> 
     for vector in bad:
         with pytest.raises(InvalidQuery, match="query"):
             collection.search(vector, vector="c")
-    with pytest.raises(InvalidQuery, match="there are: c, g"):
+    with pytest.raises(InvalidQuery, match="the names are: c, g"):
         collection.search(query)
-    with pytest.raises(InvalidQuery, match="there are: c, g"):
+    with pytest.raises(InvalidQuery, match="the names are: c, g"):
         collection.get([], with_vectors=["x"])
 
 

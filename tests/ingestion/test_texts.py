@@ -65,7 +65,7 @@ def test_what_lies_beside_a_picture_is_said_of_it(
         ("00002.txt", b"x" * 70_000, "more than 64 kB"),
         ("00002.json", b"{", "not JSON"),
         ("00002.json", b"[]", "not a JSON object"),
-        ("00002.json", b'{"x": Infinity}', "Infinity is no JSON"),
+        ("00002.json", b'{"x": Infinity}', "Infinity is not JSON"),
         ("00002.json", b'{"x": "\\ud800"}', "not valid Unicode"),
         ("00002.json", b'{"x": ' * 3000, "not JSON"),
     ],

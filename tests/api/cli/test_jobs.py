@@ -51,7 +51,7 @@ def test_a_job_that_failed_says_why(run: Run, photos: Path) -> None:
     run("ingest", photos, "--encoder", "offline", "--device", "nope")
     shown = run("jobs", "show", 1).out
     assert "1, failed" in shown
-    assert "no device" in shown
+    assert "not a device" in shown
     assert "repeat the same polylens ingest" in shown
 
 

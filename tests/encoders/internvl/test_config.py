@@ -79,7 +79,7 @@ def test_internvit_alone(tmp_path: Path) -> None:
         (PUBLIC | {"vision_config": {"num_attention_heads": 7}}, "3200 cannot be split over 7"),
         (PUBLIC | {"attn_pool_num_heads": 25}, "4096 cannot be split over 25"),
         ("{truncat", "cannot be read as JSON"),
-        ("[]", "no JSON object"),
+        ("[]", "not a JSON object"),
     ],
 )
 def test_anything_else_is_refused(tmp_path: Path, content: object, message: str) -> None:
